@@ -9,7 +9,4 @@ var (
 	ErrStateLocked = errors.New("agent: state folder is in use by another agent")
 	// ErrAlreadyRan says that Run was called a second time; make a new Agent.
 	ErrAlreadyRan = errors.New("agent: run was called before; make a new agent")
-	// ErrConnectionClosed says that the connection was closed for good by its
-	// owner, so nothing can reach this agent any more.
-	ErrConnectionClosed = errors.New("agent: the connection was closed")
 )

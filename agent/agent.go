@@ -1,0 +1,62 @@
+package agent
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/kanade-go/kanade/exec"
+)
+
+// Agent takes commands, runs them and delivers their results. Make one with
+// [New]; it runs once.
+type Agent struct {
+	cfg   Config
+	opts  options
+	log   *slog.Logger
+	ran   atomic.Bool
+	ready chan struct{}
+
+	mu    sync.Mutex
+	parts *parts // while it runs
+}
+
+// New checks the configuration and the options. It does no I/O and starts
+// nothing. Errors wrap [ErrConfig].
+func New(cfg Config, opts ...Option) (*Agent, error) {
+	o := options{log: slog.Default(), handlers: make(map[string]handlerEntry)}
+	var errs []error
+	for _, opt := range opts {
+		errs = append(errs, opt(&o))
+	}
+	errs = append(errs, cfg.Validate(), o.connection(cfg))
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if o.runner == nil {
+		o.runner = exec.NewLocal()
+	}
+	return &Agent{cfg: cfg, opts: o, log: o.log.With("pc_id", cfg.ID), ready: make(chan struct{})}, nil
+}
+
+// connection checks that there is exactly one way to a broker.
+func (o *options) connection(cfg Config) error {
+	ways := 0
+	for _, given := range []bool{len(cfg.Servers) > 0, o.conn != nil, o.transport != nil} {
+		if given {
+			ways++
+		}
+	}
+	switch {
+	case ways == 0:
+		return configError("no server and no connection; set Servers or use WithNATS")
+	case ways > 1:
+		return configError("more than one way to a broker; give Servers, WithNATS or WithTransport")
+	}
+	return nil
+}
+
+// Ready is closed when the agent's subscriptions stand at the broker: what is
+// sent from then on is taken live.
+func (a *Agent) Ready() <-chan struct{} { return a.ready }

@@ -1,0 +1,198 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/kanade-go/kanade/agent/internal/command"
+	"github.com/kanade-go/kanade/agent/internal/delivery"
+	"github.com/kanade-go/kanade/agent/internal/intake"
+	"github.com/kanade-go/kanade/agent/internal/natskit"
+	"github.com/kanade-go/kanade/agent/internal/statedir"
+	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/outbox"
+	"github.com/kanade-go/kanade/outbox/atomicfile"
+	"github.com/kanade-go/kanade/retry"
+)
+
+// maxOutput is how much of each stream of a command is kept: the wire's limit
+// for what travels inside a result.
+const maxOutput = 256 << 10
+
+// parts is everything that one run of the agent consists of.
+type parts struct {
+	dir       *statedir.Dir
+	ledger    *command.Ledger
+	results   *outbox.Outbox
+	own       *nats.Conn // dialled by us; nil if the connection was brought along
+	transport retry.Transport
+	js        JetStream
+	link      *natskit.Link
+	commands  *command.Service
+	arrivals  chan delivery.Delivery
+	live      *intake.Live
+	replay    *intake.Replay
+}
+
+// compose opens what is durable, connects, and puts the parts together. Nothing
+// runs yet. On an error everything that was opened is closed again.
+func (a *Agent) compose() (p *parts, err error) {
+	p = &parts{arrivals: make(chan delivery.Delivery, 256)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.close())
+		}
+	}()
+	if err := a.openState(p); err != nil {
+		return nil, err
+	}
+	if err := a.connect(p); err != nil {
+		return nil, err
+	}
+	if err := a.openResults(p); err != nil {
+		return nil, err
+	}
+	a.composeCommands(p)
+	a.composeIntake(p)
+	return p, nil
+}
+
+func (a *Agent) openState(p *parts) (err error) {
+	p.dir, err = statedir.Open(a.cfg.StateDir)
+	if errors.Is(err, statedir.ErrLocked) {
+		return fmt.Errorf("%w: %w", ErrStateLocked, err)
+	}
+	if err != nil {
+		return fmt.Errorf("agent: open state folder: %w", err)
+	}
+	var torn int
+	p.ledger, torn, err = command.OpenLedger(atomicfile.OS, p.dir.Path("ledger"), a.cfg.ID, time.Now)
+	if err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	if torn > 0 {
+		a.log.Warn("the ledger had lines that were not written to their end; they were never confirmed and are dropped", "lines", torn)
+	}
+	return nil
+}
+
+func (a *Agent) connect(p *parts) (err error) {
+	p.transport, p.js = a.opts.transport, a.opts.js
+	if p.transport != nil {
+		p.link = natskit.NewLink(p.transport)
+		return nil
+	}
+	nc := a.opts.conn
+	if nc == nil {
+		if nc, err = natskit.Dial(a.dialOptions()); err != nil {
+			return fmt.Errorf("agent: %w", err)
+		}
+		p.own = nc
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return fmt.Errorf("agent: open jetstream: %w", err)
+	}
+	p.transport, p.js = retry.FromNATS(nc), js
+	p.link = natskit.NewLink(p.transport)
+	return nil
+}
+
+func (a *Agent) dialOptions() natskit.Options {
+	c := a.cfg
+	return natskit.Options{
+		Servers: c.Servers, Name: wire.ClientName(c.ID), Logger: a.log.With("component", "connection"),
+		Token: string(c.Token), User: c.User, Password: string(c.Password),
+		NKeyFile: c.NKeyFile, CredsFile: c.CredsFile,
+		CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile,
+	}
+}
+
+func (a *Agent) openResults(p *parts) (err error) {
+	p.results, err = outbox.Open(p.dir.Path(resultsFolder),
+		outbox.WithCodec(resultCodec{}),
+		outbox.WithTransport(p.transport),
+		outbox.WithBeforeRemove(afterFinish(p.ledger)),
+		outbox.WithLogger(a.log.With("component", "results")))
+	if err != nil {
+		return fmt.Errorf("agent: open results: %w", err)
+	}
+	return nil
+}
+
+func (a *Agent) composeCommands(p *parts) {
+	p.commands = command.New(command.Config{
+		PCID: a.cfg.ID, Ledger: p.ledger, Sink: p.results, Shells: a.shells(), Verify: a.verify(),
+		Offline: p.link.Offline, Slots: a.cfg.Concurrency, Now: time.Now, Logger: a.log.With("component", "command"),
+	})
+}
+
+func (a *Agent) composeIntake(p *parts) {
+	log := a.log.With("component", "intake")
+	p.live = &intake.Live{
+		Transport: p.transport, PCID: a.cfg.ID, Out: p.arrivals, Kill: p.commands.Kill, Logger: log,
+	}
+	p.replay = &intake.Replay{
+		JetStream: p.js, Transport: p.transport, PCID: a.cfg.ID, Out: p.arrivals, Logger: log,
+	}
+}
+
+func (a *Agent) shells() map[string]command.Shell {
+	all := make(map[string]command.Shell)
+	env := scriptEnv(os.Environ())
+	for _, s := range shells {
+		all[string(s)] = command.Script{Runner: a.opts.runner, Shell: s, Env: env, MaxOutput: maxOutput}
+	}
+	for name, entry := range a.opts.handlers {
+		all[name] = handlerShell{handlerEntry: entry, maxOutput: maxOutput}
+	}
+	return all
+}
+
+// scriptEnv is the agent's environment without its secrets.
+func scriptEnv(env []string) []string {
+	kept := make([]string, 0, len(env))
+	for _, entry := range env {
+		if !strings.HasPrefix(strings.ToUpper(entry), "KANADE_NATS_") {
+			kept = append(kept, entry)
+		}
+	}
+	return kept
+}
+
+func (a *Agent) verify() command.Verify {
+	v := a.opts.verifier
+	if v == nil {
+		return nil
+	}
+	return func(ctx context.Context, r command.Received) error {
+		return v.Verify(ctx, Received{
+			Data: r.Data, Subject: r.Subject, Replay: r.Source == delivery.Replay, Command: r.Command,
+		})
+	}
+}
+
+// close releases what compose opened, in the reverse order.
+func (p *parts) close() error {
+	var errs []error
+	if p.own != nil {
+		p.own.Close()
+	}
+	if p.results != nil {
+		errs = append(errs, p.results.Close())
+	}
+	if p.ledger != nil {
+		errs = append(errs, p.ledger.Close())
+	}
+	if p.dir != nil {
+		errs = append(errs, p.dir.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,144 @@
+package agent_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kanade-go/kanade/agent"
+	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/retry/jstest"
+)
+
+const pcID = "PC-1"
+
+// patience is for things that happen at once on an idle machine.
+const patience = 60 * time.Second
+
+func newConfig(t *testing.T, url string) agent.Config {
+	cfg := agent.DefaultConfig()
+	cfg.ID, cfg.StateDir, cfg.Servers = pcID, t.TempDir(), []string{url}
+	return cfg
+}
+
+// startAgent runs an agent until the test ends, or until the returned function
+// is called.
+func startAgent(t *testing.T, cfg agent.Config, opts ...agent.Option) (*agent.Agent, func()) {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	a, err := agent.New(cfg, append([]agent.Option{agent.WithLogger(log)}, opts...)...)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+	t.Cleanup(stop)
+	return a, stop
+}
+
+func ready(t *testing.T, a *agent.Agent) {
+	t.Helper()
+	select {
+	case <-a.Ready():
+	case <-time.After(patience):
+		require.Fail(t, "the agent does not take commands")
+	}
+}
+
+// fleet creates what the backend creates.
+func fleet(t *testing.T, js jetstream.JetStream) {
+	t.Helper()
+	for _, s := range wire.Streams() {
+		_, err := js.CreateOrUpdateStream(t.Context(), jetstream.StreamConfig{
+			Name: s.Name, Subjects: s.Subjects, MaxAge: s.MaxAge, MaxMsgsPerSubject: s.MaxMsgsPerSubject,
+		})
+		require.NoError(t, err)
+	}
+}
+
+// backend is the other side of the wire: a plain NATS client.
+type backend struct {
+	t  *testing.T
+	nc *nats.Conn
+	js jetstream.JetStream
+}
+
+func newBackend(t *testing.T, b *jstest.Broker) *backend {
+	t.Helper()
+	nc := b.Connect()
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
+	fleet(t, js)
+	return &backend{t: t, nc: nc, js: js}
+}
+
+func sh(requestID, script string) wire.Command {
+	return wire.Command{ID: "job", Version: "1", RequestID: requestID, Shell: "sh", Script: script, TimeoutSecs: 60}
+}
+
+func (b *backend) send(c wire.Command) {
+	b.t.Helper()
+	data, err := c.Encode()
+	require.NoError(b.t, err)
+	require.NoError(b.t, b.nc.Publish(wire.CommandsPC(pcID), data))
+}
+
+// results returns everything stored for a request.
+func (b *backend) results(requestID string) []wire.Result {
+	b.t.Helper()
+	stream, err := b.js.Stream(b.t.Context(), wire.StreamResults)
+	require.NoError(b.t, err)
+	info, err := stream.Info(b.t.Context(), jetstream.WithSubjectFilter(wire.ResultSubject(requestID)))
+	require.NoError(b.t, err)
+	var out []wire.Result
+	for seq, left := uint64(1), info.State.Subjects[wire.ResultSubject(requestID)]; left > 0; left-- {
+		msg, err := stream.GetMsg(b.t.Context(), seq, jetstream.WithGetMsgSubject(wire.ResultSubject(requestID)))
+		require.NoError(b.t, err)
+		r, err := wire.DecodeResult(msg.Data)
+		require.NoError(b.t, err)
+		out = append(out, r)
+		seq = msg.Sequence + 1
+	}
+	return out
+}
+
+// result waits for the first result of a request.
+func (b *backend) result(requestID string) wire.Result {
+	b.t.Helper()
+	var found []wire.Result
+	require.Eventually(b.t, func() bool {
+		found = b.results(requestID)
+		return len(found) > 0
+	}, patience, 5*time.Millisecond, "no result of %s", requestID)
+	return found[0]
+}
+
+func TestACommandYieldsExactlyOneResult(t *testing.T) {
+	broker := jstest.StartBroker(t)
+	b := newBackend(t, broker)
+	a, stop := startAgent(t, newConfig(t, broker.URL()))
+	ready(t, a)
+
+	b.send(sh("r-1", "echo hello; echo oops >&2; exit 3"))
+	r := b.result("r-1")
+	require.Equal(t, "hello\n", r.Stdout)
+	require.Equal(t, "oops\n", r.Stderr)
+	require.EqualValues(t, 3, r.ExitCode)
+	require.Equal(t, pcID, r.PCID)
+	require.Equal(t, "job", r.ManifestID)
+	require.Equal(t, wire.ResultID("r-1", pcID), r.ResultID)
+
+	stop()
+	require.Len(t, b.results("r-1"), 1)
+	fmt.Println(a.Status())
+}

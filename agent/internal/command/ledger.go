@@ -1,0 +1,335 @@
+package command
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/kanade-go/kanade/outbox/atomicfile"
+)
+
+// state is how far a command has come. It only ever grows.
+type state uint8
+
+const (
+	accepted state = iota + 1
+	verdict
+	started
+	finished
+)
+
+// Retention is how long a finished command is remembered: a day longer than
+// the stream keeps commands (7 days), so that nothing the broker can still
+// deliver is ever forgotten.
+const Retention = 8 * 24 * time.Hour
+
+const (
+	// maxEntries bounds the ledger; a full one refuses and never evicts.
+	maxEntries = 100_000
+	// maxBacklog bounds the bytes of commands that wait to run.
+	maxBacklog = 64 << 20
+)
+
+var (
+	// errLedgerFull says that the ledger takes no more commands for now.
+	errLedgerFull = errors.New("command: ledger is full; finished commands leave it after 8 days, waiting ones when they have run")
+	errNotOpen    = errors.New("command: not in the ledger in the expected state")
+)
+
+// entry is one command in memory.
+type entry struct {
+	sum    Sum
+	state  state
+	order  uint64    // of acceptance
+	stamp  time.Time // the stream's time stamp, as far as it is known
+	at     time.Time // of acceptance
+	due    time.Time // not before
+	body   []byte    // until finished
+	result []byte    // of a verdict, until finished
+	starts int       // how often it was started
+	closed uint64    // ticket of the finish line
+}
+
+// Ledger is the durable memory of which command was accepted, started and
+// finished. It is what makes "exactly one result" and "nothing runs twice"
+// true over restarts and power cuts. All methods may be called at once.
+type Ledger struct {
+	journal *journal
+	now     func() time.Time
+	pcID    string
+
+	// Guarded by journal.mu.
+	entries map[Key]*entry
+	order   uint64
+	backlog int64     // bytes of bodies and results kept
+	horizon time.Time // the newest time stamp of the stream seen so far
+	pruned  time.Time
+	changed *sync.Cond // an entry was finished, or the ledger closed
+}
+
+// Recovered is a command that was not finished when the ledger was opened.
+type Recovered struct {
+	Key  Key
+	Body []byte
+	At   time.Time // of acceptance
+	Due  time.Time
+	// Starts is how often it was started; 0: never.
+	Starts int
+	// Result is the recorded payload of a verdict, or nil.
+	Result []byte
+}
+
+// OpenLedger opens the ledger of pcID in dir. Each pc_id has its own file, so
+// entries of another one (a cloned image, a renamed host) are neither run nor
+// used for dedupe. Torn says how many lines a power cut had left unreadable;
+// they are dropped: nobody was told that they were written.
+func OpenLedger(fsys atomicfile.FS, dir, pcID string, now func() time.Time) (l *Ledger, torn int, err error) {
+	if err := fsys.MkdirAll(dir, 0o700); err != nil {
+		return nil, 0, fmt.Errorf("command: create ledger folder: %w", err)
+	}
+	l = &Ledger{now: now, pcID: pcID, entries: make(map[Key]*entry)}
+	l.journal, torn, err = openJournal(fsys, filepath.Join(dir, LedgerFile(pcID)), l.replay)
+	if err != nil {
+		return nil, 0, err
+	}
+	l.changed = sync.NewCond(&l.journal.mu)
+	l.journal.snapshot = l.snapshot
+	if err := l.settle(torn); err != nil {
+		return nil, 0, errors.Join(err, l.journal.close())
+	}
+	return l, torn, nil
+}
+
+// settle makes what was read durable and lets go of what is old.
+func (l *Ledger) settle(torn int) error {
+	l.journal.mu.Lock()
+	defer l.journal.mu.Unlock()
+	forgotten := l.prune()
+	if torn > 0 || forgotten > 0 || l.journal.grown() {
+		return l.journal.rewrite()
+	}
+	return l.journal.sync()
+}
+
+// LedgerFile is the name of a pc_id's file.
+func LedgerFile(pcID string) string {
+	sum := sha256.Sum256([]byte(pcID))
+	return fmt.Sprintf("%x.journal", sum[:8])
+}
+
+// KeyOf returns the ledger's key for a request ID on this host.
+func (l *Ledger) KeyOf(requestID string) Key {
+	return sha256.Sum256([]byte(l.pcID + "\x00" + requestID))
+}
+
+// Close writes what is pending and closes the file.
+func (l *Ledger) Close() error {
+	err := l.journal.close()
+	l.changed.Broadcast()
+	return err
+}
+
+// Unfinished returns, in the order of acceptance, what a restart owes.
+func (l *Ledger) Unfinished() []Recovered {
+	l.journal.mu.Lock()
+	defer l.journal.mu.Unlock()
+	var out []Recovered
+	for _, key := range l.openKeys() {
+		e := l.entries[key]
+		out = append(out, Recovered{
+			Key: key, Body: e.body, At: e.at, Due: e.due, Starts: e.starts, Result: e.result,
+		})
+	}
+	return out
+}
+
+// Body returns the received bytes of a command that waits to run, and when it
+// was accepted.
+func (l *Ledger) Body(key Key) (body []byte, at time.Time, ok bool) {
+	l.journal.mu.Lock()
+	defer l.journal.mu.Unlock()
+	e, found := l.entries[key]
+	if !found || e.body == nil {
+		return nil, time.Time{}, false
+	}
+	return e.body, e.at, true
+}
+
+// Verdict returns the recorded result of a command that gets one without a run.
+func (l *Ledger) Verdict(key Key) (result []byte, ok bool) {
+	l.journal.mu.Lock()
+	defer l.journal.mu.Unlock()
+	e, found := l.entries[key]
+	if !found || e.state != verdict {
+		return nil, false
+	}
+	return e.result, true
+}
+
+// Start records, durably, that the command starts now, for the attempt-th
+// time. Unless it returns nil, the command must not be started.
+func (l *Ledger) Start(key Key, attempt int) error {
+	l.journal.mu.Lock()
+	defer l.journal.mu.Unlock()
+	e, ok := l.entries[key]
+	if !ok || e.starts != attempt-1 || e.state != accepted && e.state != started {
+		return errNotOpen
+	}
+	ticket, err := l.append(line{Op: opStart, Key: key, At: l.now(), Attempt: attempt})
+	if err != nil {
+		return err
+	}
+	before := e.state
+	e.state, e.starts = started, attempt
+	if err := l.journal.wait(ticket); err != nil {
+		e.state, e.starts = before, attempt-1
+		return err
+	}
+	return nil
+}
+
+// Conclude records, durably, a verdict for a command that was accepted: from
+// now on a restart sends this result and does not decide again.
+func (l *Ledger) Conclude(key Key, result []byte) error {
+	l.journal.mu.Lock()
+	defer l.journal.mu.Unlock()
+	e, ok := l.entries[key]
+	if !ok || e.state != accepted {
+		return errNotOpen
+	}
+	ticket, err := l.append(line{Op: opVerdict, Key: key, At: l.now(), Result: result})
+	if err != nil {
+		return err
+	}
+	e.state, e.result = verdict, result
+	l.backlog += int64(len(result))
+	if err := l.journal.wait(ticket); err != nil {
+		e.state, e.result = accepted, nil
+		l.backlog -= int64(len(result))
+		return err
+	}
+	return nil
+}
+
+// Finish records that the command's result is in the outbox. It does not wait
+// for the disk: whoever removes the result does, in WaitFinished.
+func (l *Ledger) Finish(key Key) error {
+	l.journal.mu.Lock()
+	defer l.journal.mu.Unlock()
+	e, ok := l.entries[key]
+	if !ok || e.state == finished {
+		return nil
+	}
+	ticket, err := l.append(line{Op: opFinish, Key: key, At: l.now(), Stamp: e.stamp})
+	if err != nil {
+		return err
+	}
+	l.backlog -= int64(len(e.body) + len(e.result))
+	e.state, e.closed, e.body, e.result = finished, ticket, nil, nil
+	l.changed.Broadcast()
+	return nil
+}
+
+// WaitFinished returns nil once the command is finished and that is on disk.
+// A command that the ledger does not know (a file that another release left)
+// has nothing to wait for.
+func (l *Ledger) WaitFinished(ctx context.Context, key Key) error {
+	stop := context.AfterFunc(ctx, func() {
+		l.journal.mu.Lock()
+		defer l.journal.mu.Unlock()
+		l.changed.Broadcast()
+	})
+	defer stop()
+	l.journal.mu.Lock()
+	defer l.journal.mu.Unlock()
+	for {
+		e, ok := l.entries[key]
+		switch {
+		case !ok:
+			return nil
+		case e.state == finished:
+			return l.journal.wait(e.closed)
+		case ctx.Err() != nil:
+			return fmt.Errorf("command: wait for the ledger to close a command: %w", ctx.Err())
+		case l.journal.closed:
+			return errJournalClosed
+		}
+		l.changed.Wait()
+	}
+}
+
+// Counts is a summary for Status.
+type Counts struct {
+	Accepted, Started, Finished int
+}
+
+// Counts returns how many commands stand where.
+func (l *Ledger) Counts() Counts {
+	l.journal.mu.Lock()
+	defer l.journal.mu.Unlock()
+	var c Counts
+	for _, e := range l.entries {
+		switch e.state {
+		case accepted, verdict:
+			c.Accepted++
+		case started:
+			c.Started++
+		case finished:
+			c.Finished++
+		}
+	}
+	return c
+}
+
+func (l *Ledger) append(ln line) (ticket uint64, err error) {
+	encoded, err := ln.encode()
+	if err != nil {
+		return 0, err
+	}
+	return l.journal.append(encoded), nil
+}
+
+func (l *Ledger) snapshot(w io.Writer) error {
+	for key, e := range l.entries {
+		if e.state == finished {
+			if err := writeLine(w, line{Op: opDone, Key: key, Sum: &e.sum, Stamp: e.stamp, At: e.at}); err != nil {
+				return err
+			}
+		}
+	}
+	for _, key := range l.openKeys() {
+		if err := l.writeOpen(w, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Ledger) writeOpen(w io.Writer, key Key) error {
+	e := l.entries[key]
+	accept := line{Op: opAccept, Key: key, Sum: &e.sum, Stamp: e.stamp, At: e.at, Due: e.due, Body: e.body}
+	if e.state == verdict {
+		accept.Op, accept.Result = opVerdict, e.result
+	}
+	if err := writeLine(w, accept); err != nil {
+		return err
+	}
+	if e.state != started {
+		return nil
+	}
+	return writeLine(w, line{Op: opStart, Key: key, Attempt: e.starts})
+}
+
+func writeLine(w io.Writer, ln line) error {
+	encoded, err := ln.encode()
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(encoded)
+	return err
+}

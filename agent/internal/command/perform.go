@@ -1,0 +1,242 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/exec"
+	"github.com/kanade-go/kanade/outbox"
+	"github.com/kanade-go/kanade/retry"
+)
+
+// Sink takes results; an outbox fits.
+type Sink interface {
+	Put(ctx context.Context, r outbox.Record) error
+}
+
+// Shell runs the commands that name it.
+type Shell interface {
+	// Available says why the shell cannot be used on this host, or nil.
+	Available() error
+	// Run ends when the command has ended or ctx did. Attempt counts from 1.
+	Run(ctx context.Context, c wire.Command, attempt int) (exec.Outcome, error)
+	// Repeatable: a run that a restart interrupted may be run again.
+	Repeatable() bool
+}
+
+// storing is how many results may be on their way to the disk beside the runs.
+const storing = 32
+
+// performer takes commands from the queues to the outbox.
+type performer struct {
+	ledger   *Ledger
+	queue    *queue // to be run: each needs a slot
+	verdicts *queue // to be answered without a run
+	runs     *runs
+	sink     Sink
+	shells   map[string]Shell
+	gather   func(wire.Command) Facts
+	pcID     string
+	now      func() time.Time
+	log      *slog.Logger
+
+	slots    chan struct{} // one a running command
+	inFlight chan struct{} // running, or on the way to the disk
+	active   sync.WaitGroup
+	started  atomic.Int64
+}
+
+// running is how many commands run now.
+func (p *performer) running() int { return int(p.started.Load()) }
+
+// runQueued starts what is due until ctx ends, and then waits for what it
+// started. stop ends the commands that still run; store ends the attempts to
+// store their results.
+func (p *performer) runQueued(ctx, stop, store context.Context) error {
+	defer p.active.Wait()
+	for {
+		if !acquire(ctx, p.inFlight) {
+			return ctx.Err()
+		}
+		it, err := p.take(ctx)
+		if err != nil {
+			<-p.inFlight
+			return err
+		}
+		p.active.Go(func() {
+			defer func() { <-p.inFlight }()
+			result, ok := p.runOne(stop, it)
+			if ok {
+				p.deliver(store, it.key, result)
+			}
+		})
+	}
+}
+
+// runVerdicts answers what gets no run; it never waits for a slot.
+func (p *performer) runVerdicts(ctx, store context.Context) error {
+	for {
+		it, err := p.verdicts.pop(ctx)
+		if err != nil {
+			return err
+		}
+		if result, ok := p.answer(ctx, it); ok {
+			p.deliver(store, it.key, result)
+		}
+	}
+}
+
+// take returns the next command together with a slot to run it in.
+func (p *performer) take(ctx context.Context) (item, error) {
+	if !acquire(ctx, p.slots) {
+		return item{}, ctx.Err()
+	}
+	it, err := p.queue.pop(ctx)
+	if err != nil {
+		<-p.slots
+	}
+	return it, err
+}
+
+func acquire(ctx context.Context, sem chan struct{}) bool {
+	select {
+	case sem <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// runOne owns one slot and gives it back when the command has ended, before
+// its result is stored.
+func (p *performer) runOne(stop context.Context, it item) (wire.Result, bool) {
+	defer func() { <-p.slots }()
+	body, accepted, ok := p.ledger.Body(it.key)
+	if !ok {
+		return wire.Result{}, false
+	}
+	c, v := p.decide(it.key, body)
+	if v.Kind != Run {
+		return p.conclude(stop, it, c, v)
+	}
+	if err := p.ledger.Start(it.key, it.attempt); err != nil {
+		p.putBack(stop, it, err)
+		return wire.Result{}, false
+	}
+	p.log.Info("command started", "request_id", c.RequestID, "job", c.ID, "shell", c.Shell,
+		"waited", p.now().Sub(accepted).Round(time.Millisecond))
+	return p.start(stop, it, c), true
+}
+
+// answer returns the recorded verdict of a command, or makes one for a command
+// that was killed while it waited or that a restart interrupted.
+func (p *performer) answer(ctx context.Context, it item) (wire.Result, bool) {
+	if payload, ok := p.ledger.Verdict(it.key); ok {
+		r, err := wire.DecodeResult(payload)
+		if err != nil {
+			p.log.Error("a recorded result cannot be read and is lost", "error", err)
+		}
+		return r, err == nil
+	}
+	body, accepted, ok := p.ledger.Body(it.key)
+	if !ok {
+		return wire.Result{}, false
+	}
+	if it.attempt == interrupted {
+		c, _ := wire.DecodeCommand(body)
+		return interruptedResult(c, p.pcID, accepted, p.now()), true
+	}
+	c, v := p.decide(it.key, body)
+	if v.Kind == Run {
+		p.queue.push(it.key, it.due, it.attempt)
+		return wire.Result{}, false
+	}
+	return p.conclude(ctx, it, c, v)
+}
+
+// decide decides anew with the facts of now.
+func (p *performer) decide(key Key, body []byte) (wire.Command, Verdict) {
+	c, err := wire.DecodeCommand(body)
+	if err != nil {
+		// It could be read when it was accepted, by another release.
+		return c, Verdict{Kind: Fail, ExitCode: wire.ExitFailed, Reason: err.Error()}
+	}
+	facts := p.gather(c)
+	facts.Killed = p.runs.killed(c.ExecID, key)
+	return c, Decide(c, facts)
+}
+
+// conclude puts the verdict on disk first: a restart must not decide again what
+// was already answered.
+func (p *performer) conclude(ctx context.Context, it item, c wire.Command, v Verdict) (wire.Result, bool) {
+	r := VerdictResult(c, p.pcID, v, p.now())
+	if err := p.ledger.Conclude(it.key, r.Encode()); err != nil {
+		p.putBack(ctx, it, err)
+		return wire.Result{}, false
+	}
+	return r, true
+}
+
+// start runs a command whose start is on disk, and always has a result.
+func (p *performer) start(stop context.Context, it item, c wire.Command) wire.Result {
+	ctx, cancel := p.runs.bind(stop, c.ExecID, it.key)
+	defer cancel(nil)
+	p.started.Add(1)
+	defer p.started.Add(-1)
+	began := p.now()
+	outcome, err := runProtected(ctx, p.shells[c.Shell], c, it.attempt)
+	result := resultOfRun(c, p.pcID, outcome, err, context.Cause(ctx))
+	if result.StartedAt.IsZero() {
+		result.StartedAt, result.FinishedAt = began.UTC(), p.now().UTC()
+	}
+	return result
+}
+
+func runProtected(ctx context.Context, s Shell, c wire.Command, attempt int) (o exec.Outcome, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = fmt.Errorf("panic while the command ran: %v", value)
+		}
+	}()
+	return s.Run(ctx, c, attempt)
+}
+
+// putBack returns a command that could not be marked as started: without that
+// mark it must not run. It is tried again in a while.
+func (p *performer) putBack(stop context.Context, it item, err error) {
+	if stop.Err() != nil || errors.Is(err, errJournalClosed) {
+		return // the next start finds it accepted
+	}
+	p.log.Error("a command waits because the ledger cannot be written", "error", err, "wait", ledgerPause)
+	p.queue.push(it.key, time.Now().Add(ledgerPause), it.attempt)
+}
+
+const ledgerPause = 5 * time.Second
+
+// storeBackoff paces the attempts to store a result on a disk that refuses it.
+var storeBackoff = retry.Backoff{Min: time.Second, Max: time.Minute, Factor: 2, Jitter: 0.25}
+
+// deliver stores a result and closes the ledger entry. A result that cannot be
+// stored stays in memory, its entry started, until it can be.
+func (p *performer) deliver(ctx context.Context, key Key, r wire.Result) {
+	p.runs.disarm(r.ExecID, key)
+	record := RecordOf(r)
+	_, err := retry.Forever(ctx, "store result "+r.RequestID, func(ctx context.Context) (struct{}, error) {
+		if err := p.sink.Put(ctx, record); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, p.ledger.Finish(key)
+	}, retry.WithBackoff(storeBackoff), retry.WithLogger(p.log), retry.WithAttemptTimeout(time.Minute))
+	if err != nil {
+		p.log.Error("a result was not stored; the next start reports the command as interrupted",
+			"request_id", r.RequestID, "error", err)
+		return
+	}
+	p.log.Info("command finished", "request_id", r.RequestID, "job", r.ManifestID, "exit_code", r.ExitCode)
+}

@@ -1,0 +1,137 @@
+package command
+
+import (
+	"container/heap"
+	"context"
+	"sync"
+	"time"
+)
+
+// queue holds what was accepted and waits to run: by due time, then in the
+// order of arrival. It holds keys only; the ledger has the commands, and bounds
+// how many there can be.
+type queue struct {
+	mu     sync.Mutex
+	items  waiting
+	places map[Key]*item
+	order  uint64
+	wake   chan struct{}
+}
+
+type item struct {
+	key     Key
+	due     time.Time
+	order   uint64
+	place   int
+	attempt int
+}
+
+func newQueue() *queue {
+	return &queue{places: make(map[Key]*item), wake: make(chan struct{}, 1)}
+}
+
+// push adds a command that may not start before due.
+func (q *queue) push(key Key, due time.Time, attempt int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.order++
+	it := &item{key: key, due: due, order: q.order, attempt: attempt}
+	q.places[key] = it
+	heap.Push(&q.items, it)
+	q.signal()
+}
+
+// remove takes a command out, wherever it stands.
+func (q *queue) remove(key Key) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	it, ok := q.places[key]
+	if !ok {
+		return false
+	}
+	delete(q.places, key)
+	heap.Remove(&q.items, it.place)
+	return true
+}
+
+// pop returns the next command that is due; it blocks until there is one.
+func (q *queue) pop(ctx context.Context) (item, error) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		it, wait := q.next()
+		if it != nil {
+			return *it, nil
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return item{}, ctx.Err()
+		case <-q.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// next returns the item that is due, or how long to wait for one.
+func (q *queue) next() (*item, time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.items) == 0 {
+		return nil, time.Hour
+	}
+	if wait := time.Until(q.items[0].due); wait > 0 {
+		return nil, wait
+	}
+	it := heap.Pop(&q.items).(*item)
+	delete(q.places, it.key)
+	if len(q.items) > 0 {
+		q.signal()
+	}
+	return it, 0
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// len is the number of commands that wait.
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items)
+}
+
+// waiting implements heap.Interface.
+type waiting []*item
+
+func (w waiting) Len() int { return len(w) }
+
+func (w waiting) Less(a, b int) bool {
+	if !w[a].due.Equal(w[b].due) {
+		return w[a].due.Before(w[b].due)
+	}
+	return w[a].order < w[b].order
+}
+
+func (w waiting) Swap(a, b int) {
+	w[a], w[b] = w[b], w[a]
+	w[a].place, w[b].place = a, b
+}
+
+func (w *waiting) Push(x any) {
+	it := x.(*item)
+	it.place = len(*w)
+	*w = append(*w, it)
+}
+
+func (w *waiting) Pop() any {
+	old := *w
+	last := old[len(old)-1]
+	old[len(old)-1] = nil
+	*w = old[:len(old)-1]
+	return last
+}

@@ -1,0 +1,53 @@
+package command
+
+import (
+	"time"
+
+	"github.com/kanade-go/kanade/agent/wire"
+)
+
+// interrupted is the attempt of an item whose run a restart cut off.
+const interrupted = 0
+
+// Recover queues what a restart owes and returns how many commands that is. It
+// is called once, before anything is admitted.
+func (s *Service) Recover() int {
+	owed := s.ledger.Unfinished()
+	for _, r := range owed {
+		s.recover(r)
+	}
+	return len(owed)
+}
+
+func (s *Service) recover(r Recovered) {
+	c, err := wire.DecodeCommand(r.Body)
+	switch {
+	case r.Result != nil:
+		s.verdicts.push(r.Key, time.Time{}, 1)
+	case r.Starts == 0:
+		s.runs.arm(c.ExecID, r.Key)
+		s.queue.push(r.Key, s.stillDue(r, c), 1)
+	case err == nil && s.repeatable(c.Shell):
+		s.runs.arm(c.ExecID, r.Key)
+		s.queue.push(r.Key, time.Time{}, r.Starts+1)
+	default:
+		s.log.Warn("a command was interrupted by the restart and is reported, not run again",
+			"request_id", c.RequestID, "job", c.ID)
+		s.verdicts.push(r.Key, time.Time{}, interrupted)
+	}
+}
+
+// stillDue keeps a jitter whose end has not passed. One that lies further ahead
+// than the command allows comes from a clock that was set back.
+func (s *Service) stillDue(r Recovered, c wire.Command) time.Time {
+	jitter := time.Duration(min(c.JitterSecs, maxJitter)) * time.Second
+	if r.Due.Sub(s.now()) > jitter {
+		return s.now().Add(jitter)
+	}
+	return r.Due
+}
+
+func (s *Service) repeatable(shell string) bool {
+	sh, ok := s.shells[shell]
+	return ok && sh.Repeatable()
+}

@@ -1,0 +1,208 @@
+package command
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Reservation is what the ledger knows of a command that just arrived.
+type Reservation int
+
+const (
+	// Unknown: nobody has seen it.
+	Unknown Reservation = iota
+	// Duplicate: the same bytes under the same ID were recorded before.
+	Duplicate
+	// Conflict: other bytes under an ID that was recorded before.
+	Conflict
+)
+
+// Admission is one command to be recorded.
+type Admission struct {
+	Key   Key
+	Sum   Sum
+	Stamp time.Time // zero: not from the stream
+	Due   time.Time // zero: at once
+	Body  []byte
+	// Result is the payload of the verdict it gets instead of a run, or nil.
+	Result []byte
+}
+
+// Lookup says whether a command is new. Stamp, where known, is noted for the
+// entry that is there: the replayed copy tells when the stream forgets it.
+func (l *Ledger) Lookup(key Key, sum Sum, stamp time.Time) Reservation {
+	l.journal.mu.Lock()
+	defer l.journal.mu.Unlock()
+	l.seen(stamp)
+	e, ok := l.entries[key]
+	switch {
+	case !ok:
+		return Unknown
+	case e.sum != sum:
+		return Conflict
+	}
+	l.noteStamp(key, e, stamp)
+	return Duplicate
+}
+
+// noteStamp remembers when the stream stamped a command whose live copy came
+// first. For an open command the finish line will carry it; for a finished one
+// it gets a line of its own, which nobody needs to wait for: without it the
+// host's clock decides.
+func (l *Ledger) noteStamp(key Key, e *entry, stamp time.Time) {
+	if !e.stamp.Before(stamp) {
+		return
+	}
+	e.stamp = stamp
+	if e.state == finished {
+		_, _ = l.append(line{Op: opStamp, Key: key, Stamp: stamp})
+	}
+}
+
+// Record makes the admissions durable, all with one sync. Nil means that each
+// is on disk; an error means that none counts as recorded.
+func (l *Ledger) Record(batch []Admission) error {
+	l.journal.mu.Lock()
+	defer l.journal.mu.Unlock()
+	if err := l.room(batch); err != nil {
+		return err
+	}
+	var ticket uint64
+	for _, a := range batch {
+		t, err := l.enter(a)
+		if err != nil {
+			l.withdraw(batch)
+			return err
+		}
+		ticket = t
+	}
+	if err := l.journal.wait(ticket); err != nil {
+		l.withdraw(batch)
+		return err
+	}
+	return nil
+}
+
+// room refuses what would exceed the bounds, after letting go of what is old.
+func (l *Ledger) room(batch []Admission) error {
+	if l.now().Sub(l.pruned).Abs() >= time.Hour || len(l.entries)+len(batch) > maxEntries {
+		l.prune()
+	}
+	if l.journal.grown() {
+		// A failure is no reason to refuse: the file as it is still serves.
+		_ = l.journal.rewrite()
+	}
+	if len(l.entries)+len(batch) > maxEntries || l.backlog > maxBacklog {
+		return errLedgerFull
+	}
+	return nil
+}
+
+// enter adds one admission to memory and to what the next write takes.
+func (l *Ledger) enter(a Admission) (ticket uint64, err error) {
+	e := &entry{
+		sum: a.Sum, state: accepted, stamp: a.Stamp, at: l.now().UTC(), due: a.Due, body: a.Body, result: a.Result,
+	}
+	ln := line{Op: opAccept, Key: a.Key, Sum: &a.Sum, Stamp: a.Stamp, At: e.at, Due: a.Due, Body: a.Body}
+	if a.Result != nil {
+		e.state, ln.Op, ln.Result = verdict, opVerdict, a.Result
+	}
+	ticket, err = l.append(ln)
+	if err != nil {
+		return 0, err
+	}
+	l.add(a.Key, e)
+	return ticket, nil
+}
+
+func (l *Ledger) add(key Key, e *entry) {
+	l.order++
+	e.order = l.order
+	l.entries[key] = e
+	l.backlog += int64(len(e.body) + len(e.result))
+}
+
+func (l *Ledger) withdraw(batch []Admission) {
+	for _, a := range batch {
+		if e, ok := l.entries[a.Key]; ok {
+			l.backlog -= int64(len(e.body) + len(e.result))
+			delete(l.entries, a.Key)
+		}
+	}
+}
+
+// replay applies a line that was read at the start. A state never goes back:
+// after a failed write and a new delivery a command can be accepted twice.
+func (l *Ledger) replay(ln line) {
+	l.seen(ln.Stamp)
+	e, ok := l.entries[ln.Key]
+	if !ok {
+		if ln.Sum == nil {
+			return // its first line is gone with a torn tail
+		}
+		e = &entry{sum: *ln.Sum, state: accepted, at: ln.At, due: ln.Due, body: ln.Body}
+		l.add(ln.Key, e)
+	}
+	if e.stamp.Before(ln.Stamp) {
+		e.stamp = ln.Stamp
+	}
+	switch ln.Op {
+	case opVerdict:
+		if e.state == accepted {
+			e.state, e.result = verdict, ln.Result
+			l.backlog += int64(len(ln.Result))
+		}
+	case opStart:
+		if e.state <= started {
+			e.state = started
+			e.starts = max(e.starts, ln.Attempt)
+		}
+	case opFinish, opDone:
+		l.close(e)
+	}
+}
+
+func (l *Ledger) close(e *entry) {
+	l.backlog -= int64(len(e.body) + len(e.result))
+	e.state, e.body, e.result = finished, nil, nil
+}
+
+func (l *Ledger) seen(stamp time.Time) {
+	if stamp.After(l.horizon) {
+		l.horizon = stamp
+	}
+}
+
+// prune forgets what is finished and older than Retention. Age is counted on
+// the stream's clock, because the stream is what could deliver it again; the
+// host's clock counts only for what no stream ever delivered.
+func (l *Ledger) prune() (forgotten int) {
+	l.pruned = l.now()
+	for key, e := range l.entries {
+		if e.state == finished && l.age(e) > Retention {
+			delete(l.entries, key)
+			forgotten++
+		}
+	}
+	return forgotten
+}
+
+func (l *Ledger) age(e *entry) time.Duration {
+	if e.stamp.IsZero() {
+		return l.now().Sub(e.at)
+	}
+	return l.horizon.Sub(e.stamp)
+}
+
+// openKeys returns the unfinished commands in the order of acceptance.
+func (l *Ledger) openKeys() []Key {
+	var keys []Key
+	for key, e := range l.entries {
+		if e.state != finished {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b Key) int { return cmp.Compare(l.entries[a].order, l.entries[b].order) })
+	return keys
+}

@@ -1,0 +1,84 @@
+package command
+
+import (
+	"errors"
+	"time"
+
+	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/exec"
+	"github.com/kanade-go/kanade/outbox"
+)
+
+// VerdictResult is the result of a command that did not run.
+func VerdictResult(c wire.Command, pcID string, v Verdict, now time.Time) wire.Result {
+	r := resultFor(c, pcID)
+	r.ExitCode, r.Stderr = v.ExitCode, v.Reason
+	r.StartedAt, r.FinishedAt = now.UTC(), now.UTC()
+	return r
+}
+
+// resultFor fills what every result of the command has. The ID follows from
+// request and host, so that a repeat can never be a second result.
+func resultFor(c wire.Command, pcID string) wire.Result {
+	return wire.Result{
+		ResultID:   wire.ResultID(c.RequestID, pcID),
+		RequestID:  c.RequestID,
+		ExecID:     c.ExecID,
+		PCID:       pcID,
+		ManifestID: c.ID,
+	}
+}
+
+// interruptedResult is the result of a command that was started before a
+// restart: nobody knows how far it came, so it is not run again.
+func interruptedResult(c wire.Command, pcID string, accepted, now time.Time) wire.Result {
+	r := resultFor(c, pcID)
+	r.ExitCode = wire.ExitInterrupted
+	r.Stderr = "interrupted: the agent restarted while this command ran; its outcome is unknown and it is not run again"
+	r.StartedAt, r.FinishedAt = accepted.UTC(), now.UTC()
+	return r
+}
+
+// resultOfRun is the result of a command that was started; cause is why its
+// context ended, if it did.
+func resultOfRun(c wire.Command, pcID string, o exec.Outcome, err, cause error) wire.Result {
+	r := resultFor(c, pcID)
+	r.ExitCode = wire.ExitCode(o.Code)
+	r.Stdout, r.Stderr = string(o.Stdout), string(o.Stderr)
+	r.StartedAt, r.FinishedAt = o.Started.UTC(), o.Finished.UTC()
+	if o.Incomplete {
+		r.Stderr = wire.AppendNote(r.Stderr, "capture ended early: a process that the command left behind still holds its output")
+	}
+	if failure := failureOf(c, o, err, cause); failure != "" {
+		r.ExitCode = wire.ExitFailed
+		r.Stderr = wire.AppendNote(r.Stderr, failure)
+	}
+	return r
+}
+
+// failureOf says why a started command did not come to its own end.
+func failureOf(c wire.Command, o exec.Outcome, err, cause error) string {
+	canceled := err != nil || o.End == exec.EndCanceled
+	switch {
+	case canceled && errors.Is(cause, errKilled):
+		return wire.KilledNote(c.ExecID)
+	case canceled && errors.Is(cause, errStopped):
+		return "ended because the agent stopped"
+	case err != nil:
+		return "not run: " + err.Error()
+	case o.End == exec.EndTimeout:
+		return wire.TimeoutNote(c.TimeoutSecs)
+	}
+	return ""
+}
+
+// RecordOf is the outbox record of a result. Its message ID is the result ID:
+// the stream drops what it already has.
+func RecordOf(r wire.Result) outbox.Record {
+	return outbox.Record{
+		Name:    r.RequestID,
+		MsgID:   r.ResultID,
+		Subject: wire.ResultSubject(r.RequestID),
+		Data:    r.Encode(),
+	}
+}

@@ -1,0 +1,47 @@
+package command
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/exec"
+)
+
+// Script is a shell that runs scripts through a runner.
+type Script struct {
+	Runner exec.Runner
+	Shell  exec.Shell
+	// Env is the whole environment of the scripts, free of the agent's secrets.
+	Env []string
+	// MaxOutput bounds each stream, in bytes.
+	MaxOutput int
+}
+
+// finder is the optional ability of a runner to say which shells it has.
+type finder interface {
+	Find(exec.Shell) (string, error)
+}
+
+// Available asks the runner whether this host has the shell.
+func (s Script) Available() error {
+	f, ok := s.Runner.(finder)
+	if !ok {
+		return nil
+	}
+	if _, err := f.Find(s.Shell); err != nil {
+		return fmt.Errorf("not run: %w", err)
+	}
+	return nil
+}
+
+// Repeatable is false: a script may have done half of its work.
+func (s Script) Repeatable() bool { return false }
+
+// Run runs the command's script.
+func (s Script) Run(ctx context.Context, c wire.Command, _ int) (exec.Outcome, error) {
+	return s.Runner.Run(ctx, exec.Spec{
+		Shell: s.Shell, Script: c.Script, Dir: c.Cwd, Env: s.Env,
+		Timeout: c.Timeout(), MaxOutput: s.MaxOutput,
+	})
+}

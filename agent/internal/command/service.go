@@ -1,0 +1,163 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kanade-go/kanade/agent/internal/delivery"
+	"github.com/kanade-go/kanade/agent/wire"
+)
+
+// Config is what the command path needs from the agent.
+type Config struct {
+	PCID   string
+	Ledger *Ledger
+	Sink   Sink
+	// Shells by the name a command gives.
+	Shells map[string]Shell
+	Verify Verify // nil: every command is trusted
+	// Offline says how long the connection has been lost: 0 while it is up,
+	// wire.NeverConnected before the first one.
+	Offline func() time.Duration
+	// Slots is how many commands run at once; 0: the number of CPUs.
+	Slots  int
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Service is the command path.
+type Service struct {
+	admit    *admitter
+	perform  *performer
+	ledger   *Ledger
+	queue    *queue
+	verdicts *queue
+	runs     *runs
+	now      func() time.Time
+	log      *slog.Logger
+	shells   map[string]Shell
+	known    string // the names of shells, for messages
+	offline  func() time.Duration
+	counters Counters
+}
+
+// Counters count since the start of the process.
+type Counters struct {
+	received, duplicates, conflicts, refused, unreadable, unrecorded atomic.Uint64
+}
+
+// New builds the command path. It starts nothing.
+func New(cfg Config) *Service {
+	if cfg.Slots == 0 {
+		cfg.Slots = runtime.NumCPU()
+	}
+	s := &Service{
+		ledger: cfg.Ledger, queue: newQueue(), verdicts: newQueue(), runs: newRuns(),
+		now: cfg.Now, log: cfg.Logger, shells: cfg.Shells, offline: cfg.Offline,
+		known: strings.Join(slices.Sorted(maps.Keys(cfg.Shells)), ", "),
+	}
+	s.admit = &admitter{
+		ledger: s.ledger, queue: s.queue, verdicts: s.verdicts, runs: s.runs, sink: cfg.Sink,
+		gather: s.gather, verify: cfg.Verify, pcID: cfg.PCID, now: s.now, log: s.log, counters: &s.counters,
+	}
+	s.perform = &performer{
+		ledger: s.ledger, queue: s.queue, verdicts: s.verdicts, runs: s.runs, sink: cfg.Sink,
+		shells: s.shells, gather: s.gather, pcID: cfg.PCID, now: s.now, log: s.log,
+		slots: make(chan struct{}, cfg.Slots), inFlight: make(chan struct{}, cfg.Slots+storing),
+	}
+	return s
+}
+
+// Admit takes deliveries until in is closed.
+func (s *Service) Admit(ctx context.Context, in <-chan delivery.Delivery) error {
+	return s.admit.run(ctx, in)
+}
+
+// endGrace is what a command that was told to end, and the storing of its
+// result, may take after the grace.
+const endGrace = 6 * time.Second
+
+// Perform runs what was admitted until ctx ends. Commands that still run then
+// have grace to end by themselves before they are killed; their results are
+// stored before Perform returns.
+func (s *Service) Perform(ctx context.Context, grace time.Duration) error {
+	stop, cancelStop := context.WithCancelCause(context.WithoutCancel(ctx))
+	store, cancelStore := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancelStore()
+	var loops sync.WaitGroup
+	loops.Go(func() { _ = s.perform.runQueued(ctx, stop, store) })
+	loops.Go(func() { _ = s.perform.runVerdicts(ctx, store) })
+	done := make(chan struct{})
+	go func() { loops.Wait(); close(done) }()
+	<-ctx.Done()
+	if !within(grace, done) {
+		s.log.Warn("commands still run after the grace and are ended", "grace", grace)
+	}
+	cancelStop(errStopped)
+	within(endGrace, done)
+	cancelStore()
+	<-done
+	return nil
+}
+
+func within(d time.Duration, done <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// Kill ends every command of an execution, wherever it is on its way. One that
+// waits is answered at once.
+func (s *Service) Kill(execID string) {
+	keys := s.runs.kill(execID)
+	for _, key := range keys {
+		if s.queue.remove(key) {
+			s.verdicts.push(key, time.Time{}, 1)
+		}
+	}
+	if len(keys) > 0 {
+		s.log.Info("kill received", "exec_id", execID, "commands", len(keys))
+	}
+}
+
+// gather asks for the facts of a decision.
+func (s *Service) gather(c wire.Command) Facts {
+	f := Facts{Now: s.now(), Offline: s.offline()}
+	if sh, ok := s.shells[c.Shell]; ok {
+		f.Shell = sh.Available()
+	} else {
+		f.Shell = fmt.Errorf("not run: unknown shell %.40q; this agent knows %s", c.Shell, s.known)
+	}
+	return f
+}
+
+// Status is a snapshot of the command path.
+type Status struct {
+	Waiting, Running                                                 int
+	Received, Duplicates, Conflicts, Refused, Unreadable, Unrecorded uint64
+	Ledger                                                           Counts
+}
+
+// Status may be called at any time.
+func (s *Service) Status() Status {
+	c := &s.counters
+	return Status{
+		Waiting: s.queue.len(), Running: s.perform.running(),
+		Received: c.received.Load(), Duplicates: c.duplicates.Load(), Conflicts: c.conflicts.Load(),
+		Refused: c.refused.Load(), Unreadable: c.unreadable.Load(), Unrecorded: c.unrecorded.Load(),
+		Ledger: s.ledger.Counts(),
+	}
+}

@@ -1,0 +1,45 @@
+// Package delivery names the hand-over of one command from whoever received it
+// (live subscription, replay, later a schedule) to whoever admits it.
+package delivery
+
+import "time"
+
+// Source says which way a command came in.
+type Source string
+
+const (
+	Live   Source = "live"
+	Replay Source = "replay"
+)
+
+// Settlement is the receiver's answer to the source.
+type Settlement int
+
+const (
+	// Ack: the command has an owner on disk; forget it.
+	Ack Settlement = iota
+	// Nak: it could not be recorded; deliver it again later.
+	Nak
+	// Term: nobody will ever be able to use it; do not deliver it again.
+	Term
+)
+
+// Delivery is one received command.
+type Delivery struct {
+	Data    []byte
+	Subject string
+	Source  Source
+	// Stamp is the stream's time stamp of the message; zero if it did not come
+	// from a stream.
+	Stamp time.Time
+	// Settle answers the source; it is called exactly once and does not block.
+	// Nil where the source takes no answer.
+	Settle func(Settlement)
+}
+
+// Answer settles the delivery.
+func (d Delivery) Answer(s Settlement) {
+	if d.Settle != nil {
+		d.Settle(s)
+	}
+}

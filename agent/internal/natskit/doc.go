@@ -1,0 +1,3 @@
+// Package natskit is what the agent adds to nats.go: how it dials, and how long
+// the connection has been lost.
+package natskit

@@ -1,0 +1,110 @@
+package agent
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/exec"
+	"github.com/kanade-go/kanade/retry"
+)
+
+// Option is one of the With… functions.
+type Option func(*options) error
+
+type options struct {
+	log       *slog.Logger
+	conn      *nats.Conn
+	transport retry.Transport
+	js        JetStream
+	runner    exec.Runner
+	verifier  Verifier
+	handlers  map[string]handlerEntry
+}
+
+type handlerEntry struct {
+	handler  Handler
+	recovery Recovery
+}
+
+// WithLogger sets where the agent logs. Default: slog.Default().
+func WithLogger(l *slog.Logger) Option {
+	return func(o *options) error {
+		o.log = l
+		return given("logger", l != nil)
+	}
+}
+
+// WithNATS brings along a connection. The agent uses it and never closes it.
+// Connect with nats.RetryOnFailedConnect(true) and nats.MaxReconnects(-1), or
+// it gives up where the agent would wait.
+func WithNATS(nc *nats.Conn) Option {
+	return func(o *options) error {
+		o.conn = nc
+		return given("connection", nc != nil)
+	}
+}
+
+// WithTransport is WithNATS for fakes and for connections of another kind.
+func WithTransport(t retry.Transport, js JetStream) Option {
+	return func(o *options) error {
+		o.transport, o.js = t, js
+		return given("transport or jetstream", t != nil && js != nil)
+	}
+}
+
+// WithRunner sets what runs scripts. Default: exec.NewLocal().
+func WithRunner(r exec.Runner) Option {
+	return func(o *options) error {
+		o.runner = r
+		return given("runner", r != nil)
+	}
+}
+
+// WithVerifier sets who decides whether a command may be trusted. Default:
+// every command is.
+func WithVerifier(v Verifier) Option {
+	return func(o *options) error {
+		o.verifier = v
+		return given("verifier", v != nil)
+	}
+}
+
+// WithHandler makes h run the commands whose shell is name. The names of the
+// four shells are taken.
+func WithHandler(name string, h Handler, r Recovery) Option {
+	return func(o *options) error {
+		if err := wire.SubjectSafe(name); err != nil {
+			return configError("handler name: %w", err)
+		}
+		if builtIn(name) {
+			return configError("handler name %q is one of the shells", name)
+		}
+		if _, taken := o.handlers[name]; taken {
+			return configError("handler name %q is given twice", name)
+		}
+		o.handlers[name] = handlerEntry{handler: h, recovery: r}
+		return given("handler", h != nil)
+	}
+}
+
+func given(what string, ok bool) error {
+	if ok {
+		return nil
+	}
+	return fmt.Errorf("%w: %s is nil", ErrConfig, what)
+}
+
+// shells are the names that a command may give; all others are handlers.
+var shells = []exec.Shell{exec.Sh, exec.Pwsh, exec.PowerShell, exec.Cmd}
+
+func builtIn(name string) bool {
+	for _, s := range shells {
+		if string(s) == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,120 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kanade-go/kanade/agent/internal/supervise"
+)
+
+// Run opens the state folder, connects, and works until ctx ends; then it stops
+// in phases and returns nil. It does not wait for a broker: one that is not
+// there yet, or not any more, is waited for beside the work.
+//
+// Other returns: [ErrAlreadyRan]; [ErrStateLocked] and errors of the file
+// system at the start; a failure that only a restart can mend.
+func (a *Agent) Run(ctx context.Context) (err error) {
+	if !a.ran.CompareAndSwap(false, true) {
+		return ErrAlreadyRan
+	}
+	p, err := a.compose()
+	if err != nil {
+		return err
+	}
+	a.publish(p)
+	defer a.publish(nil)
+	a.log.Info("agent starts", "version", a.cfg.Version, "state", a.cfg.StateDir)
+	if owed := p.commands.Recover(); owed > 0 {
+		a.log.Info("commands of the last run are taken up again", "commands", owed)
+	}
+	s := a.start(ctx, p)
+	if err := p.live.Subscribe(s.arriving); err != nil {
+		s.stop(a, p)
+		return fmt.Errorf("agent: %w", err)
+	}
+	failure := s.wait(ctx)
+	s.stop(a, p)
+	return failure
+}
+
+// stages are the running phases, in the order in which they started. Their
+// contexts do not end with Run's: they are stopped one after the other.
+type stages struct {
+	delivery  *supervise.Group
+	work      *supervise.Group
+	admission *supervise.Group
+	intake    *supervise.Group
+
+	arriving     context.Context // ends the hand-over of live messages
+	stopArriving context.CancelFunc
+}
+
+func (a *Agent) start(ctx context.Context, p *parts) *stages {
+	base := context.WithoutCancel(ctx)
+	s := &stages{}
+	s.arriving, s.stopArriving = context.WithCancel(base)
+	s.delivery = supervise.NewGroup(base, a.log,
+		supervise.Task{Name: "connection state", Run: p.link.Run},
+		supervise.Task{Name: "results", Run: func(ctx context.Context) error { return p.results.Drain(ctx, p.js) }},
+	)
+	s.work = supervise.NewGroup(base, a.log,
+		supervise.Task{Name: "commands", Policy: supervise.Fatal, Run: func(ctx context.Context) error {
+			return p.commands.Perform(ctx, a.cfg.Grace)
+		}},
+	)
+	s.admission = supervise.NewGroup(base, a.log,
+		supervise.Task{Name: "admission", Run: func(ctx context.Context) error { return p.commands.Admit(ctx, p.arrivals) }},
+	)
+	s.intake = supervise.NewGroup(base, a.log,
+		supervise.Task{Name: "replay", Run: p.replay.Run},
+		supervise.Task{Name: "ready", Run: func(ctx context.Context) error { return a.announce(ctx, p) }},
+	)
+	return s
+}
+
+// wait blocks until the run is to end, and returns why if that is a failure.
+func (s *stages) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.work.Failed():
+		return fmt.Errorf("agent: %w", err)
+	}
+}
+
+// flusher is the optional ability of a transport to wait until the broker has
+// seen everything sent so far.
+type flusher interface {
+	Flush(ctx context.Context) error
+}
+
+// announce closes Ready once the broker knows the subscriptions.
+func (a *Agent) announce(ctx context.Context, p *parts) error {
+	for {
+		connected, changed := p.transport.State()
+		if connected && flush(ctx, p) == nil {
+			close(a.ready)
+			a.log.Info("agent takes commands")
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		case <-time.After(flushTimeout):
+		}
+	}
+}
+
+const flushTimeout = 5 * time.Second
+
+func flush(ctx context.Context, p *parts) error {
+	f, ok := p.transport.(flusher)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
+	defer cancel()
+	return f.Flush(ctx)
+}

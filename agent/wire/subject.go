@@ -1,0 +1,73 @@
+package wire
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+)
+
+const (
+	commandsAll    = "commands.all"
+	commandsPC     = "commands.pc."
+	commandsGroup  = "commands.group."
+	commandsFilter = "commands.>"
+
+	resultsPrefix = "results."
+	killPrefix    = "kill."
+	startedPrefix = "events.started."
+	obsPrefix     = "obs."
+
+	hashedPrefix = "sha256-"
+)
+
+// CommandsAll is the subject of commands to every host.
+func CommandsAll() string { return commandsAll }
+
+// CommandsPC is the subject of commands to one host.
+func CommandsPC(pcID string) string { return commandsPC + subjectPart(pcID) }
+
+// CommandsGroup is the subject of commands to the members of a group.
+func CommandsGroup(group string) string { return commandsGroup + subjectPart(group) }
+
+// CommandsFilter matches every command subject. It is the only subject of the
+// EXEC stream.
+func CommandsFilter() string { return commandsFilter }
+
+// ResultSubject is where the result of a command is published.
+func ResultSubject(requestID string) string { return resultsPrefix + subjectPart(requestID) }
+
+// KillSubject is where a message ends the runs of an execution.
+func KillSubject(execID string) string { return killPrefix + subjectPart(execID) }
+
+// StartedSubject is where the start of a run is published.
+func StartedSubject(execID, pcID string) string {
+	return startedPrefix + subjectPart(execID) + "." + subjectPart(pcID)
+}
+
+// ObsSubject is where a host publishes its observability events.
+func ObsSubject(pcID string) string { return obsPrefix + subjectPart(pcID) }
+
+// AddressedTo reports whether a command that came on subject is meant for the
+// host pcID, which is a member of groups.
+func AddressedTo(subject, pcID string, groups []string) bool {
+	if subject == commandsAll {
+		return true
+	}
+	if pc, ok := strings.CutPrefix(subject, commandsPC); ok {
+		return pc != "" && pc == pcID
+	}
+	group, ok := strings.CutPrefix(subject, commandsGroup)
+	return ok && group != "" && slices.Contains(groups, group)
+}
+
+// subjectPart returns name as it is when it is safe in a subject. Anything else
+// becomes one token with its SHA-256: nobody can listen on a subject with such a
+// name, but a result is still stored, with the true name in its payload.
+func subjectPart(name string) string {
+	if SubjectSafe(name) == nil {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return hashedPrefix + hex.EncodeToString(sum[:])
+}

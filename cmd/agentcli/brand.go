@@ -1,0 +1,55 @@
+package agentcli
+
+import (
+	"runtime/debug"
+	"strings"
+)
+
+// Brand is what the program calls itself. The zero value is kanade's own; an
+// empty field takes the default named at it.
+type Brand struct {
+	// Use is the program's name in help and messages. Default: kanade-agent.
+	Use string
+	// ServiceName is the name in the service manager. Default: KanadeAgent on
+	// Windows and kanade-agent elsewhere, or Use if that was set.
+	ServiceName string
+	// DisplayName and Description are what the service manager shows.
+	// Defaults: ServiceName, and a line that says what an agent does.
+	DisplayName string
+	Description string
+	// Version is what --version prints and the agent reports. Default: the
+	// version of the program's main module, without its v.
+	Version string
+}
+
+const defaultUse = "kanade-agent"
+
+func (b Brand) withDefaults() Brand {
+	if b.Use == "" {
+		b.Use = defaultUse
+	}
+	if b.ServiceName == "" {
+		b.ServiceName = b.Use
+		if b.Use == defaultUse {
+			b.ServiceName = defaultServiceName
+		}
+	}
+	if b.DisplayName == "" {
+		b.DisplayName = b.ServiceName
+	}
+	if b.Description == "" {
+		b.Description = "Runs commands that come over NATS and keeps their results until the broker has them."
+	}
+	if b.Version == "" {
+		b.Version = builtVersion()
+	}
+	return b
+}
+
+func builtVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "0.0.0"
+	}
+	return strings.TrimPrefix(info.Main.Version, "v")
+}

@@ -1,0 +1,126 @@
+package agentcli
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kanade-go/kanade/agent"
+)
+
+// runOptions are what the verb run was given.
+type runOptions struct {
+	flags  flagValues
+	output io.Writer // where the log goes
+}
+
+func (t tree) runCommand() *cobra.Command {
+	opts := runOptions{flags: flagValues{}}
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the agent until it is stopped",
+		Long: `Runs the agent in the foreground. As a service it is started the same way.
+
+SIGINT or SIGTERM stop it in phases: no new commands, then running scripts get
+their grace, then results are delivered; 20 seconds in all. A second signal
+ends it at once.`,
+		Example: t.examples("run --config /etc/kanade/agent.toml", "run --nats-url nats://127.0.0.1:4222 --log-level debug"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts.output = cmd.OutOrStdout()
+			return t.run(cmd.Context(), opts)
+		},
+	}
+	opts.addFlags(cmd)
+	return cmd
+}
+
+func (o runOptions) addFlags(cmd *cobra.Command) {
+	cmd.Flags().SortFlags = false
+	o.addFlag(cmd, setting{flag: configFlag, env: configEnv, help: "configuration `file`"})
+	for _, list := range [][]setting{plainSettings, {levelSetting}, credentialSettings} {
+		for _, s := range list {
+			if s.flag != "" {
+				o.addFlag(cmd, s)
+			}
+		}
+	}
+}
+
+func (o runOptions) addFlag(cmd *cobra.Command, s setting) {
+	help := s.help
+	if s.env != "" {
+		help += " (env " + s.env + ")"
+	}
+	values := new([]string)
+	cmd.Flags().StringArrayVar(values, s.flag, nil, help)
+	o.flags[s.flag] = values
+}
+
+// running is an agent with the log that it writes to.
+type running struct {
+	tree
+	runOptions
+	logs logs
+}
+
+func (t tree) run(ctx context.Context, opts runOptions) error {
+	r := &running{tree: t, runOptions: opts, logs: silentLogs()}
+	defer func() { _ = r.logs.close() }() // each line was written at once
+	p := newProgram(r.build)
+	if startedByManager() {
+		return p.underManager(t.serviceConfig(""))
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	err := p.atTerminal(ctx, signals, func(cause string) {
+		r.logs.all.Info("stopping; a second signal ends it at once", "cause", cause)
+	})
+	r.farewell(err)
+	return err
+}
+
+// build is the start: configuration, log, agent.
+func (r *running) build() (runner, error) {
+	found, err := load(r.flags, r.around)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range secretVariables {
+		if err := r.unsetenv(name); err != nil {
+			return nil, err
+		}
+	}
+	found.config.Version = r.brand.Version
+	r.logs = openLogs(r.output, found.config, r.around.lookupEnv)
+	r.greet(found)
+	agent, err := r.newAgent(found.config, append([]agent.Option{agent.WithLogger(r.logs.all)}, r.options...)...)
+	if err != nil {
+		r.farewell(err)
+		return nil, err
+	}
+	return agent, nil
+}
+
+func (r *running) greet(found loaded) {
+	for _, warning := range found.warnings {
+		r.logs.all.Warn(warning)
+	}
+	r.logs.all.Info("starting "+r.brand.Use, "version", found.config.Version, "id", found.config.ID,
+		"config", found.path, "data_dir", found.config.StateDir, "log_file", found.config.LogFile)
+}
+
+// farewell leaves the reason of an end in the file; at a terminal the error
+// itself is shown.
+func (r *running) farewell(err error) {
+	if err != nil {
+		r.logs.file.Error("ended", slog.Any("error", err))
+		return
+	}
+	r.logs.all.Info("stopped")
+}

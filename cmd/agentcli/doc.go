@@ -1,0 +1,75 @@
+// Package agentcli is the command line of kanade: the tree of verbs, the
+// configuration file and its templates, logging, and life under a service
+// manager. The binary kanade-agent is [Main] and nothing else; a program of
+// your own gets the same under its own name:
+//
+//	func main() {
+//		os.Exit(agentcli.Main(agentcli.Brand{Use: "acme-agent", Version: "1.4.0"}))
+//	}
+//
+// or hangs the tree under a command that it already has with [NewCommand].
+// Options go to every agent that is made, so a binary can bring its own
+// handlers, runner or verifier.
+//
+// # Configuration
+//
+// The file is the first of: --config, KANADE_AGENT_CONFIG, agent.toml in
+// /etc/kanade (Windows: %ProgramData%\Kanade\config). No file is needed if the
+// broker is given by --nats-url or KANADE_NATS_URL. Each setting comes from
+// its flag, else from its variable, else from the file, else it has its
+// default:
+//
+//	flag             variable                  file
+//	--id             KANADE_AGENT_ID           [agent] id             required in a file
+//	--nats-url       KANADE_NATS_URL           [agent] nats_url       required in a file
+//	--nats-url …     -                         [agent] servers        more servers of the cluster
+//	--data-dir       KANADE_AGENT_DATA_DIR     [agent] data_dir       /var/lib/kanade, %ProgramData%\Kanade\data
+//	--concurrency    KANADE_AGENT_CONCURRENCY  [agent] concurrency    number of CPUs
+//	--grace          KANADE_AGENT_GRACE        [agent] grace          10s, at most 15s
+//	--tls-ca         KANADE_NATS_TLS_CA        [tls] ca               the system's authorities
+//	--tls-cert       KANADE_NATS_TLS_CERT      [tls] cert             none
+//	--tls-key        KANADE_NATS_TLS_KEY       [tls] key              none
+//	--log-file       KANADE_LOG_FILE           [log] path             required in a file
+//	--log-level      KANADE_LOG_LEVEL,         [log] level            required in a file
+//	                 then RUST_LOG
+//	--log-keep-days  KANADE_LOG_KEEP_DAYS      [log] keep_days        14
+//
+// Credentials are judged together. The first place that holds any counts, and
+// half a pair there is an error: flags; then the environment, on Windows with
+// NatsToken, NatsUser and NatsPassword of HKLM\SOFTWARE\kanade\agent before
+// it; then the file. Secrets are never given as flags, where every user of the
+// host could read them:
+//
+//	--token-file     KANADE_NATS_TOKEN         [agent] token_file     the variable holds the token
+//	--user           KANADE_NATS_USER          [agent] user
+//	--password-file  KANADE_NATS_PASSWORD      [agent] password_file  the variable holds the password
+//	--nkey-file      KANADE_NATS_NKEY_FILE     [agent] nkey_file
+//	--creds-file     KANADE_NATS_CREDS_FILE    [agent] creds_file
+//
+// Relative paths start at the working directory. A variable that is set but
+// empty counts as not set. Unknown keys are ignored; those in the tables
+// above are named in a warning. [agent] groups is read for the sake of old
+// files and has no effect.
+//
+// # Templates
+//
+// Before it is read as TOML the file is rendered:
+//
+//	{{ system.host }}                          also os, arch, user, cwd
+//	{{ env(name="SITE", default="lab") }}      an error if it is unset and has no default
+//	{{ home() }}
+//	{{ vars.site }}                            from the file's own [vars] table
+//	{% if is_windows() %} … {% elif … %} … {% else %} … {% endif %}
+//	{# a comment #}
+//
+// system.os is windows, linux or macos. Conditions know is_windows(),
+// is_linux(), is_mac(), not, and, or, == and !=. Variables of [vars] may be
+// made from one another in any order. Other features of Tera (for, set,
+// filters, include) are errors that name the line. Values are inserted as they
+// are: write Windows paths in single quotes.
+//
+// # What it does not do
+//
+// Settings that the backend changes while the agent runs do not come from
+// here, and a changed file is read at the next start only.
+package agentcli

@@ -1,0 +1,50 @@
+package agentcli
+
+import (
+	"errors"
+	"strings"
+)
+
+// Exit codes of the program. 64 is kept for a restart that the agent itself
+// asks for, as in the fleets it replaces.
+const (
+	ExitOK           = 0   // stopped cleanly, or the verb did its work
+	ExitError        = 1   // bad configuration, the agent ended by itself, a verb failed
+	ExitUsage        = 2   // unknown verb or flag
+	ExitNotRunning   = 3   // status: installed, not running
+	ExitNotInstalled = 4   // status: not installed, or its state is not known
+	ExitForced       = 130 // a second signal ended it before the stop was complete
+)
+
+// exitError carries an exit code other than 1. A nil err has been told already.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// ExitCode is the code that a program ends with after err, which came from a
+// command that [NewCommand] made.
+func ExitCode(err error) int {
+	var coded *exitError
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.As(err, &coded):
+		return coded.code
+	}
+	return ExitError
+}
+
+// oneLine is err for a terminal: joined errors come on lines of their own.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}

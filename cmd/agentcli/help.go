@@ -1,0 +1,91 @@
+package agentcli
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+func (t tree) rootHelp() string {
+	return fmt.Sprintf(`%s
+
+Without a verb it runs the agent.
+
+%s
+
+%s
+
+%s`, t.brand.Description, t.configHelp(), credentialsHelp, exitCodeHelp)
+}
+
+func (t tree) configHelp() string {
+	return fmt.Sprintf(`Configuration:
+  The file is the first of --%s, %s and
+  %s. No file is needed if the broker is given with
+  --%s or %s. A flag wins over its variable, that over the file,
+  that over the default. In the file, [agent] id, [agent] nats_url, [log] path
+  and [log] level are required:
+
+    [agent]
+    id = '{{ system.host }}'
+    nats_url = 'nats://broker.example:4222'
+
+    [log]
+    path = '%s'
+    level = 'info'
+
+  Other keys: [agent] %s;
+  [log] keep_days; [tls] ca, cert, key; [vars] for values that {{ vars.x }}
+  repeats. The file is rendered first: {{ system.host }} (os, arch, user, cwd),
+  {{ env(name="X", default="y") }}, {{ home() }}, {{ vars.x }},
+  {%% if is_windows() %%}…{%% elif is_mac() %%}…{%% else %%}…{%% endif %%}, {# #}.`,
+		configFlag, configEnv, filepath.Join(t.around.dirs.config, configName),
+		natsURLFlag, natsURLEnv, exampleLog, strings.Join(ownAgentKeys(), ", "))
+}
+
+// ownAgentKeys are the keys of [agent] that have a flag or variable besides.
+func ownAgentKeys() []string {
+	keys := []string{"servers"}
+	for _, s := range append(plainSettings[:len(plainSettings):len(plainSettings)], credentialSettings...) {
+		key, found := strings.CutPrefix(s.key, "agent.")
+		if found && key != "id" && key != "nats_url" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+const exampleLog = "/var/log/kanade/agent.log"
+
+const credentialsHelp = `Credentials:
+  At most one kind: a token, a user with its password, an NKey or a creds file.
+  The first place that holds any counts: flags, then the environment
+  (KANADE_NATS_TOKEN, KANADE_NATS_USER with KANADE_NATS_PASSWORD, ...; Windows
+  looks into HKLM\SOFTWARE\kanade\agent before it: NatsToken, NatsUser,
+  NatsPassword), then the file. No secret is ever given as a flag.`
+
+const exitCodeHelp = `Exit codes:
+  0    stopped cleanly, or the verb did its work
+  1    bad configuration, the agent ended by itself, or the verb failed
+  2    unknown verb or flag
+  3    status: installed but not running
+  4    status: not installed, or its state cannot be told
+  64   kept for a restart that the agent asks for
+  130  a second signal ended it before the stop was complete`
+
+func (t tree) rootExamples() string {
+	return t.examples(
+		"run --config /etc/kanade/agent.toml",
+		"--nats-url nats://127.0.0.1:4222 --id lab-1 --data-dir ./state",
+		"install && %[1]s start",
+		"status --json",
+	)
+}
+
+// examples puts the program's name before each line; %[1]s stands for it.
+func (t tree) examples(lines ...string) string {
+	for i, line := range lines {
+		lines[i] = "  " + t.brand.Use + " " + strings.ReplaceAll(line, "%[1]s", t.brand.Use)
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,13 @@
+//go:build unix
+
+package agentcli
+
+const defaultServiceName = "kanade-agent"
+
+// defaultDirs are where a fleet's deployment puts things.
+func defaultDirs(func(string) (string, bool)) dirs {
+	return dirs{config: "/etc/kanade", data: "/var/lib/kanade"}
+}
+
+// readStoredSecrets finds nothing: only Windows has a store for them.
+func readStoredSecrets() (storedSecrets, error) { return storedSecrets{}, nil }

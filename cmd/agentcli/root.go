@@ -1,0 +1,100 @@
+package agentcli
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/kardianos/service"
+	"github.com/spf13/cobra"
+
+	"github.com/kanade-go/kanade/agent"
+)
+
+// tree makes the commands. Its fields are what commands reach outside of the
+// process, so that tests can put something else there.
+type tree struct {
+	brand      Brand
+	options    []agent.Option
+	around     surroundings
+	unsetenv   func(string) error
+	newAgent   func(agent.Config, ...agent.Option) (runner, error)
+	newService func(*service.Config) (service.Service, error)
+	executable func() (string, error)
+}
+
+// NewCommand returns the whole tree, to be run as it is or to be hung under a
+// root of your own. Without a verb it runs the agent. Errors are returned, not
+// printed over a usage text; [ExitCode] has the code for them. opts go to the
+// agent.
+func NewCommand(b Brand, opts ...agent.Option) *cobra.Command {
+	return tree{
+		brand:    b.withDefaults(),
+		options:  opts,
+		around:   hostSurroundings(),
+		unsetenv: os.Unsetenv,
+		newAgent: func(c agent.Config, opts ...agent.Option) (runner, error) {
+			return agent.New(c, opts...)
+		},
+		newService: func(c *service.Config) (service.Service, error) {
+			return service.New(new(program), c)
+		},
+	}.command()
+}
+
+// Main runs the program with the process's arguments and returns its exit
+// code. An error goes to standard error, on one line.
+func Main(b Brand, opts ...agent.Option) int {
+	cmd := NewCommand(b, opts...)
+	err := cmd.ExecuteContext(context.Background())
+	if err != nil && err.Error() != "" {
+		fmt.Fprintf(os.Stderr, "%s: %s\n", cmd.Name(), oneLine(err))
+	}
+	return ExitCode(err)
+}
+
+func (t tree) command() *cobra.Command {
+	root := t.runCommand()
+	root.Use = t.brand.Use
+	root.Short = t.brand.Description
+	root.Long = t.rootHelp()
+	root.Example = t.rootExamples()
+	run := root.RunE
+	version := root.Flags().Bool("version", false, "print the version and exit")
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if *version {
+			return t.printVersion(cmd.OutOrStdout())
+		}
+		return run(cmd, args)
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError(cmd, err)
+	})
+	root.AddCommand(t.runCommand(), t.versionCommand(), t.installCommand(), t.uninstallCommand(),
+		t.startCommand(), t.stopCommand(), t.restartCommand(), t.statusCommand())
+	for _, cmd := range append(root.Commands(), root) {
+		cmd.SilenceUsage, cmd.SilenceErrors = true, true
+		cmd.DisableFlagsInUseLine = true
+		cmd.Args = noArguments
+	}
+	return root
+}
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !cmd.HasSubCommands() {
+		return usageError(cmd, fmt.Errorf("%s takes no argument such as %q", cmd.Name(), args[0]))
+	}
+	hint := ""
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf("; did you mean %q?", near[0])
+	}
+	return usageError(cmd, fmt.Errorf("unknown verb %q%s", args[0], hint))
+}
+
+func usageError(cmd *cobra.Command, err error) error {
+	return &exitError{code: ExitUsage, err: fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
+}

@@ -1,0 +1,36 @@
+//go:build unix
+
+package exec
+
+import (
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	nativeShell = Sh
+	exeSuffix   = ""
+)
+
+// helperScript is text for the native shell that runs a helper as the shell's child.
+func helperScript(args ...string) string { return helperCommand(args...) + "\nexit $?" }
+
+func helperCommand(args ...string) string {
+	words := append([]string{os.Args[0], "helper"}, args...)
+	for i, w := range words {
+		words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+	}
+	return strings.Join(words, " ")
+}
+
+func requirePrivate(t *testing.T, got seen) {
+	t.Helper()
+	require.Equal(t, fs.ModeDir|0o700, got.DirMode)
+	for _, file := range got.Files {
+		require.Equal(t, fs.FileMode(0o600), file.Mode)
+	}
+}

@@ -1,0 +1,84 @@
+//go:build unix
+
+package exec
+
+import (
+	"errors"
+	"fmt"
+	osexec "os/exec"
+	"syscall"
+	"time"
+)
+
+const (
+	firstGroupCheck = 5 * time.Millisecond
+	lastGroupCheck  = 200 * time.Millisecond
+)
+
+// tree is a process that leads a session and a process group of its own, with all that stays in that group.
+// The group's ID is the process's, and is nobody else's until reap.
+type tree struct{ cmd *osexec.Cmd }
+
+func startTree(cmd *osexec.Cmd, _ string) (*tree, error) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return &tree{cmd: cmd}, nil
+}
+
+// await blocks until the leader has ended, and leaves it to be reaped.
+func (t *tree) await() error {
+	err := awaitExit(t.cmd.Process.Pid)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, syscall.ECHILD) { // ECHILD: another part of the program has reaped it
+		t.signal(syscall.SIGKILL) // what cannot be watched must not go on
+	}
+	return fmt.Errorf("await process: %w", err)
+}
+
+// kill ends the group: SIGTERM, the grace or the end of all its members, SIGKILL. It returns when exited is closed.
+func (t *tree) kill(exited <-chan struct{}, grace time.Duration) {
+	t.signal(syscall.SIGTERM)
+	over := time.NewTimer(grace)
+	defer over.Stop()
+	select {
+	case <-over.C:
+	case <-exited:
+		t.awaitOthers(over.C)
+	}
+	t.signal(syscall.SIGKILL)
+	<-exited
+}
+
+// signal reaches every member that there is. One that may not be signalled, or is gone, is no news.
+func (t *tree) signal(sig syscall.Signal) { _ = syscall.Kill(-t.cmd.Process.Pid, sig) }
+
+// awaitOthers gives the members that outlive the leader the rest of the grace.
+func (t *tree) awaitOthers(over <-chan time.Time) {
+	for wait := firstGroupCheck; groupAlive(t.cmd.Process.Pid); wait = min(2*wait, lastGroupCheck) {
+		select {
+		case <-over:
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (t *tree) reap() error {
+	err := t.cmd.Wait()
+	var exit *osexec.ExitError
+	if errors.As(err, &exit) {
+		return nil
+	}
+	return err
+}
+
+func (t *tree) signaled() bool {
+	status, ok := t.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled()
+}
+
+func (t *tree) code() int { return t.cmd.ProcessState.ExitCode() }

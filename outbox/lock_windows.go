@@ -1,0 +1,18 @@
+package outbox
+
+import (
+	"errors"
+
+	"golang.org/x/sys/windows"
+)
+
+// tryLock locks the first byte of the file. The lock belongs to the handle: a
+// second Open in this process is refused too.
+func tryLock(fd uintptr) error {
+	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
+	err := windows.LockFileEx(windows.Handle(fd), flags, 0, 1, 0, new(windows.Overlapped))
+	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
+		return ErrLocked
+	}
+	return err
+}

@@ -1,0 +1,181 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/kanade-go/kanade/outbox/atomicfile"
+)
+
+// Outbox is one folder of pending records. Make it with [Open]; all methods may
+// be called from several goroutines.
+type Outbox struct {
+	dir   string
+	opt   options
+	index *index
+	sync  dirSync
+	lock  atomicfile.File
+	wake  chan struct{} // holds one signal: something may be ready
+	count counters
+
+	scanned scanState
+
+	mu     sync.Mutex
+	closed bool
+	stop   context.CancelFunc // of the drain or flush under way
+	calls  sync.WaitGroup     // puts, and that drain or flush
+}
+
+type counters struct {
+	put, kept, sent, duplicates, failed atomic.Uint64
+}
+
+// Stats is a snapshot of an outbox. The counters start at zero in every [Open].
+type Stats struct {
+	Pending  int // records on disk that are still to be delivered, in flight or not
+	InFlight int // those of them that are being delivered
+	Corrupt  int // files that cannot be decoded; kept, not in Pending
+
+	Put        uint64 // records stored
+	Kept       uint64 // puts that found their name pending and changed nothing
+	Sent       uint64 // records acknowledged by the broker
+	Duplicates uint64 // those of them that the broker had stored before
+	Failed     uint64 // tries that failed, for whatever reason, while connected
+}
+
+// Open takes possession of a folder: it creates it (0700) if need be, locks it,
+// removes left-over temporary files and lists what is pending. It does not use
+// the network. Close the result. Errors: [ErrLocked], and those of the file
+// system.
+func Open(dir string, opts ...Option) (*Outbox, error) {
+	o, err := open(dir, opts)
+	if err != nil {
+		return nil, fmt.Errorf("outbox: open %s: %w", dir, err)
+	}
+	return o, nil
+}
+
+func open(dir string, opts []Option) (*Outbox, error) {
+	opt, err := newOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	o := &Outbox{dir: dir, opt: opt, index: newIndex(opt.window), wake: make(chan struct{}, 1)}
+	o.sync.sync = func() error { return opt.fs.SyncDir(dir) }
+	if err := opt.fs.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if o.lock, err = lockFolder(opt.fs, dir); err != nil {
+		return nil, err
+	}
+	if err := o.load(); err != nil {
+		return nil, errors.Join(err, o.lock.Close())
+	}
+	return o, nil
+}
+
+func (o *Outbox) load() error {
+	all, err := o.opt.fs.ReadDir(o.dir)
+	if err != nil {
+		return err
+	}
+	o.sweep(all)
+	return o.rescan()
+}
+
+// Stats returns the present figures.
+func (o *Outbox) Stats() Stats {
+	s := o.index.stats()
+	s.Put, s.Kept = o.count.put.Load(), o.count.kept.Load()
+	s.Sent, s.Duplicates = o.count.sent.Load(), o.count.duplicates.Load()
+	s.Failed = o.count.failed.Load()
+	return s
+}
+
+func (ix *index) stats() Stats {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	return Stats{Pending: len(ix.files) - ix.corrupt, InFlight: ix.flight.count, Corrupt: ix.corrupt}
+}
+
+// Close ends a Drain or Flush under way, waits for it and for every Put, and
+// releases the folder. Pending records stay on disk for the next Open. Every
+// call after it, Close too, returns [ErrClosed].
+func (o *Outbox) Close() error {
+	if err := o.close(); err != nil {
+		return fmt.Errorf("outbox: close %s: %w", o.dir, err)
+	}
+	o.calls.Wait()
+	if err := o.lock.Close(); err != nil {
+		return fmt.Errorf("outbox: close %s: %w", o.dir, err)
+	}
+	return nil
+}
+
+func (o *Outbox) close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return ErrClosed
+	}
+	o.closed = true
+	if o.stop != nil {
+		o.stop()
+	}
+	return nil
+}
+
+// enter and leave bracket a Put.
+func (o *Outbox) enter() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return ErrClosed
+	}
+	o.calls.Add(1)
+	return nil
+}
+
+func (o *Outbox) leave() { o.calls.Done() }
+
+// enterDelivery and leaveDelivery bracket a Drain or a Flush. stop ends it.
+func (o *Outbox) enterDelivery(stop context.CancelFunc) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return ErrClosed
+	}
+	if o.stop != nil {
+		return ErrDraining
+	}
+	o.stop = stop
+	o.calls.Add(1)
+	return nil
+}
+
+// leaveDelivery returns ErrClosed when Close has ended the delivery.
+func (o *Outbox) leaveDelivery() error {
+	defer o.calls.Done()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stop = nil
+	if o.closed {
+		return ErrClosed
+	}
+	return nil
+}
+
+// signal wakes Drain or Flush.
+func (o *Outbox) signal() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}

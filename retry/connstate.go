@@ -1,0 +1,77 @@
+package retry
+
+import (
+	"sync"
+
+	"github.com/nats-io/nats.go"
+)
+
+// connState is the last known state of a connection. It is kept here because nats.go holds its lock while it dials, so
+// asking it may block for as long as a dial takes.
+type connState struct {
+	mu        sync.Mutex
+	connected bool
+	changed   chan struct{}
+}
+
+func (s *connState) get() (connected bool, changed <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.connected, s.changed
+}
+
+func (s *connState) set(connected bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.connected == connected {
+		return
+	}
+	s.connected = connected
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// followState keeps the state up to date until nc is closed. It uses a status listener of its own, so the handlers that
+// were set on nc stay in place. The listener is registered before the first look, so no change falls between the two.
+func followState(nc *nats.Conn) *connState {
+	events := nc.StatusChanged()
+	s := &connState{connected: nc.IsConnected(), changed: make(chan struct{})}
+	if nc.IsClosed() {
+		nc.RemoveStatusListener(events)
+		return s
+	}
+	go func() {
+		defer nc.RemoveStatusListener(events)
+		s.follow(events, nc.Status)
+	}()
+	return s
+}
+
+// follow returns when the connection is closed. now is the connection's status at the time of the call.
+func (s *connState) follow(events <-chan nats.Status, now func() nats.Status) {
+	for status := range events {
+		// nats.go drops events while the buffer is full. If it may have been, the queued ones are stale: ask.
+		if len(events) >= cap(events)-1 {
+			discard(events)
+			status = now()
+		}
+		s.set(isUp(status))
+		if status == nats.CLOSED {
+			return
+		}
+	}
+}
+
+func discard(events <-chan nats.Status) {
+	for {
+		select {
+		case <-events:
+		default:
+			return
+		}
+	}
+}
+
+func isUp(s nats.Status) bool {
+	return s == nats.CONNECTED || s == nats.DRAINING_SUBS || s == nats.DRAINING_PUBS
+}

@@ -1,0 +1,56 @@
+package retry
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+)
+
+type natsTransport struct {
+	nc    *nats.Conn
+	state *connState
+}
+
+// FromNATS adapts a connection, which must not be nil. Make one Transport per connection and share it: each has a goroutine
+// that follows the connection's state and ends when the connection is closed, as the goroutines of nats.go do. The
+// connection stays the caller's: its handlers keep working, and nothing here closes it.
+//
+// Connect with nats.RetryOnFailedConnect(true) and nats.MaxReconnects(-1), or the connection gives up where this package
+// does not. State counts a draining connection as connected until it is closed.
+//
+// Subscribe keeps nats.go's limit of 64 MiB of waiting messages beside the limit on their number, which must be at least 1
+// (nats.ErrInvalidArg). When it returns, the subscription is on its way to the server: requests sent later through the same
+// Transport are answered after it stands. Dropped stays at its last known value after Stop, or after the connection was
+// closed.
+//
+// While disconnected, Publish and Request fill nats.go's reconnect buffer, 8 MiB by default, then fail with
+// nats.ErrReconnectBufExceeded; before the very first connect, messages with headers fail with nats.ErrHeadersNotSupported.
+// Request and RequestMany fail with nats.ErrDisconnected when the connection is lost while they wait. RequestMany keeps
+// 65,536 replies waiting and ends with nats.ErrSlowConsumer when there are more.
+func FromNATS(nc *nats.Conn) Transport {
+	return &natsTransport{nc: nc, state: followState(nc)}
+}
+
+func (t *natsTransport) State() (connected bool, changed <-chan struct{}) { return t.state.get() }
+
+func (t *natsTransport) Publish(m *nats.Msg) error {
+	if m == nil {
+		return fmt.Errorf("retry: publish: %w", nats.ErrInvalidMsg)
+	}
+	if err := t.nc.PublishMsg(m); err != nil {
+		return fmt.Errorf("retry: publish to %s: %w", m.Subject, err)
+	}
+	return nil
+}
+
+func (t *natsTransport) Request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+	if m == nil {
+		return nil, fmt.Errorf("retry: request: %w", nats.ErrInvalidMsg)
+	}
+	reply, err := t.nc.RequestMsgWithContext(ctx, m)
+	if err != nil {
+		return nil, fmt.Errorf("retry: request to %s: %w", m.Subject, err)
+	}
+	return reply, nil
+}

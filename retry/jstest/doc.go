@@ -1,0 +1,2 @@
+// Package jstest is for tests.
+package jstest

@@ -1,0 +1,63 @@
+package retry
+
+import (
+	"log/slog"
+	"time"
+)
+
+// DefaultAttemptTimeout is the deadline of one attempt unless WithAttemptTimeout says otherwise. It is the time that
+// NATS clients commonly give one JetStream API call.
+const DefaultAttemptTimeout = 5 * time.Second
+
+// Attempt describes one attempt that has just ended, for WithOnAttempt.
+type Attempt struct {
+	What string        // what is being waited for, such as "kv settings"
+	N    int           // number of this attempt, from 1
+	Err  error         // nil: it succeeded and the wait is over
+	Wait time.Duration // pause before the next attempt; zero when there is none
+}
+
+// Option changes how Forever and the WaitFor functions wait.
+type Option func(*options)
+
+var silent = slog.New(slog.DiscardHandler)
+
+type options struct {
+	backoff        Backoff
+	transport      Transport
+	attemptTimeout time.Duration
+	log            *slog.Logger
+	onAttempt      func(Attempt)
+	news           <-chan struct{} // set by WaitFor: what is waited for was announced
+}
+
+// WithBackoff replaces DefaultBackoff.
+func WithBackoff(b Backoff) Option { return func(o *options) { o.backoff = b } }
+
+// WithTransport lets the wait see the connection: a reconnect ends a pause at once, and while the connection is down each
+// attempt first waits up to 5 s for it to come back. WaitForKV, WaitForStream, WaitForConsumer and WaitForObjectStore also
+// listen for the server's notice that the missing thing was created. Nil, the default, leaves the pauses alone.
+func WithTransport(t Transport) Option { return func(o *options) { o.transport = t } }
+
+// WithAttemptTimeout gives each attempt its own deadline, DefaultAttemptTimeout unless set. Zero or less means that only
+// the caller's context bounds an attempt.
+func WithAttemptTimeout(d time.Duration) Option { return func(o *options) { o.attemptTimeout = d } }
+
+// WithLogger reports progress: the first failure at warn, further ones at debug, the success after failures at info with
+// their number, a success at the first attempt at debug. Nil, the default, logs nothing. What is returned is not logged.
+func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
+
+// WithOnAttempt calls f after every attempt, failed or not, before the pause that follows. It runs on the caller's
+// goroutine, so it must not block. An attempt that the end of the caller's context has cut short is not reported.
+func WithOnAttempt(f func(Attempt)) Option { return func(o *options) { o.onAttempt = f } }
+
+func newOptions(opts []Option) options {
+	o := options{backoff: DefaultBackoff(), attemptTimeout: DefaultAttemptTimeout}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if o.log == nil {
+		o.log = silent
+	}
+	return o
+}
