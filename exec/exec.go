@@ -19,6 +19,7 @@ const (
 // End says how a run came to its end.
 type End int
 
+// The ends of a run.
 const (
 	EndExited   End = iota // the shell exited; Code is its exit code
 	EndSignaled            // the shell died of a signal that nobody here sent (Unix)

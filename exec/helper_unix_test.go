@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -34,3 +35,6 @@ func requirePrivate(t *testing.T, got seen) {
 		require.Equal(t, fs.FileMode(0o600), file.Mode)
 	}
 }
+
+// sessionAttr is what a tree costs by itself: a session of its own.
+func sessionAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }

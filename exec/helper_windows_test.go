@@ -3,6 +3,7 @@ package exec
 import (
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -24,3 +25,6 @@ func helperCommand(args ...string) string {
 
 // requirePrivate: Windows keeps no modes; the access list has a test of its own.
 func requirePrivate(*testing.T, seen) {}
+
+// sessionAttr: Windows has no counterpart.
+func sessionAttr() *syscall.SysProcAttr { return nil }

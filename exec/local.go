@@ -106,13 +106,13 @@ func startPiped(cmd *osexec.Cmd, raw string, limit int) (*piped, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open stdout: %w", err)
 	}
-	defer outEnd.Close()
+	defer closeAll(outEnd)
 	stderr, errEnd, err := openStream(limit)
 	if err != nil {
-		_ = stdout.file.Close()
+		closeAll(stdout.file)
 		return nil, fmt.Errorf("open stderr: %w", err)
 	}
-	defer errEnd.Close()
+	defer closeAll(errEnd)
 	cmd.Stdout, cmd.Stderr = outEnd, errEnd
 	t, err := startTree(cmd, raw)
 	if err != nil {

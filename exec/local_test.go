@@ -23,7 +23,7 @@ func run(t *testing.T, s Spec, opts ...Option) Outcome {
 	return out
 }
 
-func start(t *testing.T, ctx context.Context, s Spec, opts ...Option) *started {
+func start(ctx context.Context, t *testing.T, s Spec, opts ...Option) *started {
 	t.Helper()
 	running := &started{t: t, done: make(chan result, 1)}
 	go func() {
@@ -176,7 +176,7 @@ func TestCancelKillsTree(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	running := start(t, ctx, native(helperScript("parent", b.address(), "child", "hold", "grandchild")))
+	running := start(ctx, t, native(helperScript("parent", b.address(), "child", "hold", "grandchild")))
 	peers := b.await("child", "grandchild")
 	cancel()
 	out := running.outcome()
@@ -191,7 +191,7 @@ func TestOutputBeforeKillIsKept(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	running := start(t, ctx, native(helperScript("hold", b.address(), "child")))
+	running := start(ctx, t, native(helperScript("hold", b.address(), "child")))
 	child := b.await("child")[0]
 	child.tell("print so far")
 	child.requireAlive() // it printed before it answers
@@ -220,7 +220,7 @@ func TestContextDeadlineIsCanceled(t *testing.T) {
 	defer cancel()
 	s := native(helperScript("hold", b.address(), "child"))
 	s.Timeout = time.Hour
-	require.Equal(t, EndCanceled, start(t, ctx, s).outcome().End)
+	require.Equal(t, EndCanceled, start(ctx, t, s).outcome().End)
 }
 
 // At every moment of a run's life: it ends, and says one of two things.
@@ -243,7 +243,7 @@ func TestCancelAtAnyMoment(t *testing.T) {
 func TestBackgroundChildHoldsPipe(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
-	running := start(t, t.Context(), native(helperScript("leave", b.address(), "left")), WithDrainGrace(100*time.Millisecond))
+	running := start(t.Context(), t, native(helperScript("leave", b.address(), "left")), WithDrainGrace(100*time.Millisecond))
 	left := b.await("left")[0]
 	out := running.outcome()
 	require.Equal(t, EndExited, out.End)
@@ -256,7 +256,7 @@ func TestBackgroundChildHoldsPipe(t *testing.T) {
 func TestBackgroundChildWritesDuringDrain(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
-	running := start(t, t.Context(), native(helperScript("leave", b.address(), "left")), WithDrainGrace(patience))
+	running := start(t.Context(), t, native(helperScript("leave", b.address(), "left")), WithDrainGrace(patience))
 	left := b.await("left")[0]
 	left.tell("print late")
 	left.dismiss()
@@ -268,7 +268,7 @@ func TestBackgroundChildWritesDuringDrain(t *testing.T) {
 func TestBackgroundChildWithoutPipeSurvives(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
-	running := start(t, t.Context(), native(helperScript("leave-quiet", b.address(), "left")), WithDrainGrace(patience))
+	running := start(t.Context(), t, native(helperScript("leave-quiet", b.address(), "left")), WithDrainGrace(patience))
 	left := b.await("left")[0]
 	out := running.outcome()
 	require.Zero(t, out.Code)
@@ -340,7 +340,7 @@ func TestTimeoutOfOneNanosecond(t *testing.T) {
 	b := newBoard(t)
 	s := native(helperScript("hold", b.address(), "child"))
 	s.Timeout = 1
-	require.Equal(t, EndTimeout, start(t, t.Context(), s).outcome().End)
+	require.Equal(t, EndTimeout, start(t.Context(), t, s).outcome().End)
 }
 
 func TestScriptOfTenMiB(t *testing.T) {

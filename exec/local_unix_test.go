@@ -31,7 +31,7 @@ func TestKillAfterIgnoredTerm(t *testing.T) {
 	b := newBoard(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	s := native("trap '' TERM\n" + helperScript("parent", b.address(), "child", "stubborn", "grandchild"))
-	running := start(t, ctx, s, WithKillGrace(200*time.Millisecond))
+	running := start(ctx, t, s, WithKillGrace(200*time.Millisecond))
 	peers := b.await("child", "grandchild")
 	cancel()
 	require.Equal(t, EndCanceled, running.outcome().End)
@@ -46,7 +46,7 @@ func TestGraceIsForTheWholeGroup(t *testing.T) {
 	b := newBoard(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	s := native(helperCommand("graceful", b.address(), "child") + " >/dev/null 2>&1\nexit 0")
-	running := start(t, ctx, s, WithKillGrace(patience))
+	running := start(ctx, t, s, WithKillGrace(patience))
 	child := b.await("child")[0]
 	cancel()
 	require.Equal(t, "term", child.line())
@@ -61,7 +61,7 @@ func TestMemberThatOutlivesTheShellIsKilled(t *testing.T) {
 	b := newBoard(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	s := native(helperCommand("stubborn", b.address(), "child") + " >/dev/null 2>&1\nexit 0")
-	running := start(t, ctx, s, WithKillGrace(200*time.Millisecond))
+	running := start(ctx, t, s, WithKillGrace(200*time.Millisecond))
 	child := b.await("child")[0]
 	cancel()
 	require.Equal(t, EndCanceled, running.outcome().End)
@@ -73,7 +73,7 @@ func TestTermHandlerOfTheScript(t *testing.T) {
 	b := newBoard(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	s := native("trap 'echo tidied; exit 0' TERM\n" + helperCommand("hold", b.address(), "child"))
-	running := start(t, ctx, s, WithKillGrace(patience))
+	running := start(ctx, t, s, WithKillGrace(patience))
 	b.await("child")
 	cancel()
 	out := running.outcome()
@@ -87,7 +87,7 @@ func TestStoppedTreeIsKilled(t *testing.T) {
 	b := newBoard(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	s := native(helperCommand("hold", b.address(), "child") + " &\nkill -STOP $$")
-	running := start(t, ctx, s, WithKillGrace(100*time.Millisecond))
+	running := start(ctx, t, s, WithKillGrace(100*time.Millisecond))
 	child := b.await("child")[0]
 	cancel()
 	require.Equal(t, EndCanceled, running.outcome().End)
@@ -112,7 +112,7 @@ func TestOwnSession(t *testing.T) {
 func TestClosedPipesLiveOn(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
-	running := start(t, t.Context(), native("exec >&- 2>&-\n"+helperScript("hold", b.address(), "child")))
+	running := start(t.Context(), t, native("exec >&- 2>&-\n"+helperScript("hold", b.address(), "child")))
 	child := b.await("child")[0]
 	child.requireAlive()
 	child.tell("exit 7")
@@ -124,7 +124,7 @@ func TestClosedPipesLiveOn(t *testing.T) {
 func TestWriterIsToldWhenReadingStops(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
-	running := start(t, t.Context(), native(helperScript("leave", b.address(), "left")), WithDrainGrace(0))
+	running := start(t.Context(), t, native(helperScript("leave", b.address(), "left")), WithDrainGrace(0))
 	left := b.await("left")[0]
 	require.True(t, running.outcome().Incomplete)
 	left.tell("print nobody reads this")
@@ -137,10 +137,8 @@ func TestShQuoting(t *testing.T) {
 		pad := strings.Repeat("#", size) + "\n"
 		out := run(t, Spec{Shell: Sh, Script: pad + helperCommand("report") + ` "$@"`, Args: awkward})
 		require.Equal(t, awkward, reportOf(t, out).Args)
-		for _, word := range awkward {
-			out := run(t, native(pad+helperCommand("report", word)))
-			require.Equal(t, []string{word}, reportOf(t, out).Args)
-		}
+		out = run(t, native(pad+helperCommand(append([]string{"report"}, awkward...)...)))
+		require.Equal(t, awkward, reportOf(t, out).Args)
 	}
 }
 

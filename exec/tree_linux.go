@@ -25,7 +25,7 @@ func groupAlive(pgid int) bool {
 	if err != nil {
 		return false
 	}
-	defer proc.Close()
+	defer closeAll(proc)
 	names, _ := proc.Readdirnames(-1)
 	group := []byte(strconv.Itoa(pgid))
 	for _, name := range names {

@@ -69,8 +69,7 @@ func (t *tree) awaitOthers(over <-chan time.Time) {
 
 func (t *tree) reap() error {
 	err := t.cmd.Wait()
-	var exit *osexec.ExitError
-	if errors.As(err, &exit) {
+	if _, exited := errors.AsType[*osexec.ExitError](err); exited {
 		return nil
 	}
 	return err

@@ -71,8 +71,7 @@ func resume(process uintptr) error {
 // await blocks until the process has ended. Its handle, not its ID, is what is waited for.
 func (t *tree) await() error {
 	err := t.cmd.Wait()
-	var exit *osexec.ExitError
-	if err == nil || errors.As(err, &exit) {
+	if _, exited := errors.AsType[*osexec.ExitError](err); exited || err == nil {
 		return nil
 	}
 	t.terminate() // what cannot be watched must not go on

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -16,7 +17,7 @@ import (
 
 // read loads the record of an entry, or gives the entry back.
 func (d *delivery) read(online context.Context, e *entry) (r Record, ok bool) {
-	r, err := d.o.readFile(e.file)
+	r, err := d.o.readFile(e.file, e.size)
 	switch {
 	case err == nil:
 		return r, true
@@ -50,6 +51,8 @@ func (d *delivery) deliverRecord(ctx, online context.Context, e *entry, r Record
 	d.o.index.drop(e)
 	d.report.delivered()
 }
+
+var errNoAck = errors.New("publisher returned neither acknowledgement nor error")
 
 func (d *delivery) publish(online context.Context, r Record) error {
 	ctx, cancel := context.WithTimeout(online, ackWait)
@@ -119,7 +122,9 @@ type undecodable struct{ err error }
 func (u *undecodable) Error() string { return u.err.Error() }
 func (u *undecodable) Unwrap() error { return u.err }
 
-func (o *Outbox) readFile(file string) (Record, error) {
+// readFile decodes a pending file. size is what the folder said of it; it only
+// sets the buffer, so that a small file takes one read and one for its end.
+func (o *Outbox) readFile(file string, size int64) (Record, error) {
 	f, err := o.opt.fs.OpenFile(o.path(file), os.O_RDONLY, 0)
 	if err != nil {
 		return Record{}, err
@@ -127,7 +132,8 @@ func (o *Outbox) readFile(file string) (Record, error) {
 	defer f.Close()
 	name := strings.TrimSuffix(file, fileSuffix)
 	in := &readFault{r: f}
-	r, err := o.opt.codec.Decode(name, in)
+	buffer := int(min(max(size+1, minBuffer), maxBuffer))
+	r, err := o.opt.codec.Decode(name, bufio.NewReaderSize(in, buffer))
 	if in.err != nil {
 		return Record{}, in.err
 	}
@@ -142,6 +148,11 @@ func (o *Outbox) readFile(file string) (Record, error) {
 	}
 	return r, nil
 }
+
+const (
+	minBuffer = 512 // what io.ReadAll begins with
+	maxBuffer = 64 << 10
+)
 
 // readFault remembers that reading failed, whatever the codec makes of it.
 type readFault struct {

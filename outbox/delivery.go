@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -91,12 +90,12 @@ func (d *delivery) rescanIfDue() {
 // lets all of them go. Publishes that leave together cost the client and the
 // broker far less than the same number one by one.
 func (d *delivery) start(ctx, online context.Context) {
-	for d.mayTry(online) {
-		loaded := d.load(online)
-		if len(loaded) == 0 {
+	for {
+		all := d.load(online)
+		if len(all) == 0 {
 			return
 		}
-		for _, l := range loaded {
+		for _, l := range all {
 			d.workers.Go(func() {
 				d.deliverRecord(ctx, online, l.e, l.r)
 				d.o.signal()
@@ -112,7 +111,11 @@ type loaded struct {
 
 func (d *delivery) load(online context.Context) []loaded {
 	var all []loaded
-	for e := d.o.index.take(); e != nil; e = d.o.index.take() {
+	for d.mayTry(online) {
+		e := d.o.index.take()
+		if e == nil {
+			break
+		}
 		if r, ok := d.read(online, e); ok {
 			all = append(all, loaded{e, r})
 		}
@@ -162,5 +165,3 @@ func (d *delivery) pass(ctx context.Context) error {
 	}
 	return ErrNotConnected
 }
-
-var errNoAck = errors.New("publisher returned neither acknowledgement nor error")

@@ -106,8 +106,12 @@ func (o *Outbox) write(c *claim, file string, r Record) error {
 // place finds the file for the record of a name, or finds that one is pending.
 func (o *Outbox) place(name string) (file string, pending bool, err error) {
 	plain, hashed := name+fileSuffix, hashedFile(name)
+	mine := []string{plain, hashed}
+	if hashedName.MatchString(name) {
+		mine = mine[1:] // plain would be the file of another name
+	}
 	for _, listed := range []bool{false, true} {
-		for _, file := range []string{plain, hashed} {
+		for _, file := range mine {
 			pending, err := o.vouch(file)
 			if pending || err != nil {
 				return "", pending, err
@@ -161,7 +165,7 @@ func (o *Outbox) vouch(file string) (bool, error) {
 		_, err := o.opt.fs.Stat(o.path(file))
 		return stillThere(s, err)
 	}
-	if _, err := o.readFile(file); err != nil {
+	if _, err := o.readFile(file, 0); err != nil {
 		if errors.As(err, new(*undecodable)) {
 			return false, nil
 		}

@@ -128,6 +128,15 @@ func (w *waiting) attempt(t *testing.T) retry.Attempt {
 	}
 }
 
+// requireMissing returns after the first attempt that the server has answered.
+func (w *waiting) requireMissing(t *testing.T) {
+	t.Helper()
+	missing := false
+	for !missing {
+		missing = isMissing(w.attempt(t).Err)
+	}
+}
+
 func (w *waiting) requireFound(t *testing.T) {
 	t.Helper()
 	select {
@@ -186,8 +195,7 @@ func TestBrokerThatStartsLaterIsWaitedFor(t *testing.T) {
 			js := newJetStream(t, nc)
 			w := start(within(t), t, r, js, retry.WithBackoff(hour), retry.WithTransport(retry.FromNATS(nc)))
 			broker.Start()
-			for !isMissing(w.attempt(t).Err) {
-			}
+			w.requireMissing(t)
 			require.NoError(t, r.create(t.Context(), js))
 			w.requireFound(t)
 		})
@@ -256,16 +264,16 @@ func TestFinalErrorsOfALiveServerEndTheWait(t *testing.T) {
 		wait func(context.Context) error
 		want error
 	}{
-		"bucket with a dot":          {bucket(js, "a.b"), jetstream.ErrInvalidBucketName},
-		"bucket without a name":      {bucket(js, ""), jetstream.ErrInvalidBucketName},
-		"bucket, closed":             {bucket(closedJS, "a"), nats.ErrConnectionClosed},
-		"store with a blank":         {store(js, "a b"), jetstream.ErrInvalidStoreName},
-		"store, closed":              {store(closedJS, "a"), nats.ErrConnectionClosed},
-		"stream with a wildcard":     {stream(js, "a*"), jetstream.ErrInvalidStreamName},
-		"stream without a name":      {stream(js, ""), jetstream.ErrStreamNameRequired},
-		"stream, closed":             {stream(closedJS, "a"), nats.ErrConnectionClosed},
-		"consumer of a bad stream":   {consumer(js, "a.b", jetstream.ConsumerConfig{}), jetstream.ErrInvalidStreamName},
-		"consumer with a dot":        {consumer(js, "THING", jetstream.ConsumerConfig{Durable: "a.b"}), jetstream.ErrInvalidConsumerName},
+		"bucket with a dot":             {bucket(js, "a.b"), jetstream.ErrInvalidBucketName},
+		"bucket without a name":         {bucket(js, ""), jetstream.ErrInvalidBucketName},
+		"bucket, closed":                {bucket(closedJS, "a"), nats.ErrConnectionClosed},
+		"store with a blank":            {store(js, "a b"), jetstream.ErrInvalidStoreName},
+		"store, closed":                 {store(closedJS, "a"), nats.ErrConnectionClosed},
+		"stream with a wildcard":        {stream(js, "a*"), jetstream.ErrInvalidStreamName},
+		"stream without a name":         {stream(js, ""), jetstream.ErrStreamNameRequired},
+		"stream, closed":                {stream(closedJS, "a"), nats.ErrConnectionClosed},
+		"consumer of a bad stream":      {consumer(js, "a.b", jetstream.ConsumerConfig{}), jetstream.ErrInvalidStreamName},
+		"consumer with a dot":           {consumer(js, "THING", jetstream.ConsumerConfig{Durable: "a.b"}), jetstream.ErrInvalidConsumerName},
 		"consumer, filter with a blank": {consumer(js, "THING", jetstream.ConsumerConfig{FilterSubject: "thing x"}), jetstream.ErrInvalidSubject},
 		"consumer, filter with an empty token": {
 			consumer(js, "THING", jetstream.ConsumerConfig{FilterSubject: "thing..x"}), jetstream.ErrInvalidSubject,

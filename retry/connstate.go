@@ -36,14 +36,9 @@ func (s *connState) set(connected bool) {
 func followState(nc *nats.Conn) *connState {
 	events := nc.StatusChanged()
 	s := &connState{connected: nc.IsConnected(), changed: make(chan struct{})}
-	if nc.IsClosed() {
-		nc.RemoveStatusListener(events)
-		return s
+	if !nc.IsClosed() {
+		go s.follow(events, nc.Status)
 	}
-	go func() {
-		defer nc.RemoveStatusListener(events)
-		s.follow(events, nc.Status)
-	}()
 	return s
 }
 

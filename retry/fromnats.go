@@ -20,8 +20,9 @@ type natsTransport struct {
 // does not. State counts a draining connection as connected until it is closed.
 //
 // Subscribe keeps nats.go's limit of 64 MiB of waiting messages beside the limit on their number, which must be at least 1
-// (nats.ErrInvalidArg). When it returns, the subscription is on its way to the server: requests sent later through the same
-// Transport are answered after it stands. Dropped stays at its last known value after Stop, or after the connection was
+// (nats.ErrInvalidArg). When it returns, the subscription is on its way to the server. What is sent later through the same
+// Transport arrives after it; before relying on messages from others, call the Transport's Flush(ctx) error, which returns
+// when the server has processed everything sent so far (assert it as an interface with that method). Dropped stays at its last known value after Stop, or after the connection was
 // closed.
 //
 // While disconnected, Publish and Request fill nats.go's reconnect buffer, 8 MiB by default, then fail with

@@ -49,7 +49,7 @@ func requireConnected(t *testing.T, transport retry.Transport, want bool) {
 	}
 }
 
-func requireClosed(t *testing.T, ch <-chan struct{}, what string) {
+func requireSignal(t *testing.T, ch <-chan struct{}, what string) {
 	t.Helper()
 	select {
 	case <-ch:
@@ -81,7 +81,7 @@ func TestHandlerIsCalledSeriallyAndInOrder(t *testing.T) {
 		want[i] = strconv.Itoa(i)
 		require.NoError(t, transport.Publish(message(want[i])))
 	}
-	requireClosed(t, all, "messages did not arrive")
+	requireSignal(t, all, "messages did not arrive")
 	require.NoError(t, sub.Stop())
 	require.Equal(t, want, got)
 	require.Zero(t, sub.Dropped())
@@ -89,23 +89,30 @@ func TestHandlerIsCalledSeriallyAndInOrder(t *testing.T) {
 
 func TestDroppedMessagesAreCounted(t *testing.T) {
 	t.Parallel()
-	// The error handler of nats.go would print the overflow.
-	nc := jstest.StartBroker(t).Connect(nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
-	transport := retry.FromNATS(nc)
-	release, entered := make(chan struct{}), make(chan struct{}, 100)
-	sub, err := transport.Subscribe(subject, 4, func(*nats.Msg) { entered <- struct{}{}; <-release })
-	require.NoError(t, err)
-	flushed(t, nc, transport, message("0"))
-	<-entered
-	flushed(t, nc, transport, slices.Repeat([]*nats.Msg{message("x")}, 10)...)
-	require.Equal(t, 7, sub.Dropped(), "4 of 11 fit, the one in the handler included")
-	close(release)
-	for range 3 {
-		<-entered
+	broker := jstest.StartBroker(t)
+	for name, askBefore := range map[string]bool{"asked before and after Stop": true, "asked only after Stop": false} {
+		t.Run(name, func(t *testing.T) {
+			// The error handler of nats.go would print the overflow.
+			nc := broker.Connect(nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+			transport := retry.FromNATS(nc)
+			release, entered := make(chan struct{}), make(chan struct{}, 100)
+			sub, err := transport.Subscribe(subject, 4, func(*nats.Msg) { entered <- struct{}{}; <-release })
+			require.NoError(t, err)
+			flushed(t, nc, transport, message("0"))
+			<-entered
+			flushed(t, nc, transport, slices.Repeat([]*nats.Msg{message("x")}, 10)...)
+			if askBefore {
+				require.Equal(t, 7, sub.Dropped(), "4 of 11 fit, the one in the handler included")
+			}
+			close(release)
+			for range 3 {
+				<-entered
+			}
+			require.NoError(t, sub.Stop())
+			require.Empty(t, entered)
+			require.Equal(t, 7, sub.Dropped(), "still known after Stop")
+		})
 	}
-	require.NoError(t, sub.Stop())
-	require.Empty(t, entered)
-	require.Equal(t, 7, sub.Dropped(), "still known after Stop")
 }
 
 func TestStopWaitsForTheHandlerAndDiscardsTheRest(t *testing.T) {
@@ -267,23 +274,23 @@ func TestStateFollowsTheConnectionAndLeavesHandlersAlone(t *testing.T) {
 	require.True(t, connected)
 
 	broker.Kill()
-	requireClosed(t, changed, "the loss was not reported")
+	requireSignal(t, changed, "the loss was not reported")
 	connected, changed = transport.State()
 	require.False(t, connected)
-	requireClosed(t, down, "the disconnect handler was not called")
+	requireSignal(t, down, "the disconnect handler was not called")
 
 	broker.Start()
-	requireClosed(t, changed, "the reconnect was not reported")
+	requireSignal(t, changed, "the reconnect was not reported")
 	connected, changed = transport.State()
 	require.True(t, connected)
-	requireClosed(t, up, "the reconnect handler was not called")
+	requireSignal(t, up, "the reconnect handler was not called")
 	require.Equal(t, nats.RECONNECTING, <-own)
 
 	nc.Close()
-	requireClosed(t, changed, "the close was not reported")
+	requireSignal(t, changed, "the close was not reported")
 	connected, changed = transport.State()
 	require.False(t, connected)
-	requireClosed(t, closed, "the closed handler was not called")
+	requireSignal(t, closed, "the closed handler was not called")
 	select {
 	case <-changed:
 		require.FailNow(t, "a closed connection does not change any more")
@@ -298,11 +305,22 @@ func requireFollowers(t *testing.T, want int) {
 }
 
 // followers counts the goroutines that FromNATS has started.
-func followers(t *testing.T) int {
+func followers(t *testing.T) (n int) {
+	t.Helper()
+	for _, stack := range goroutines(t) {
+		if strings.Contains(stack, "retry.(*connState).follow(") {
+			n++
+		}
+	}
+	return n
+}
+
+// goroutines returns the stack of every goroutine of the process.
+func goroutines(t *testing.T) []string {
 	t.Helper()
 	var stacks bytes.Buffer
 	require.NoError(t, pprof.Lookup("goroutine").WriteTo(&stacks, 2))
-	return strings.Count(stacks.String(), "retry.(*connState).follow(")
+	return strings.Split(stacks.String(), "\n\n")
 }
 
 // This test counts goroutines of the whole process, so it runs alone.
@@ -377,5 +395,5 @@ func TestStateDoesNotBlockWhileNATSDials(t *testing.T) {
 		require.False(t, connected)
 	}
 	open()
-	requireClosed(t, locked, "nats.go still dials")
+	requireSignal(t, locked, "nats.go still dials")
 }

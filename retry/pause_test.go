@@ -33,9 +33,12 @@ func TestPauseAndTheConnection(t *testing.T) {
 			after(10*time.Second, func() { w.set(false); w.set(true); w.set(false) })
 		}, 65 * time.Second},
 		// The first attempt waits 5 s for the connection, fails, and pauses from then.
-		"the first connect ends it":  {false, func(w *wire) { after(30*time.Second, func() { w.set(true) }) }, 30 * time.Second},
-		"down all the time":          {false, func(*wire) {}, 70 * time.Second},
-		"back in time for the gate":  {true, func(w *wire) { after(59*time.Second, func() { w.set(false) }); after(62*time.Second, func() { w.set(true) }) }, 62 * time.Second},
+		"the first connect ends it": {false, func(w *wire) { after(30*time.Second, func() { w.set(true) }) }, 30 * time.Second},
+		"down all the time":         {false, func(*wire) {}, 70 * time.Second},
+		"back in time for the gate": {true, func(w *wire) {
+			after(59*time.Second, func() { w.set(false) })
+			after(62*time.Second, func() { w.set(true) })
+		}, 62 * time.Second},
 		"gone again during the gate": {false, func(w *wire) { after(63*time.Second, func() { w.set(true); w.set(false) }) }, 70 * time.Second},
 	}
 	for name, tt := range tests {
@@ -147,6 +150,32 @@ func TestNewsDoesNotProlongAPause(t *testing.T) {
 		_, err := forever(t.Context(), "thing", failing(1, nil), o)
 		require.NoError(t, err)
 		require.Equal(t, time.Minute, time.Since(start))
+	})
+}
+
+func TestFurtherNewsDoesNotPutOffTheAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOptions([]Option{WithBackoff(Backoff{Min: time.Second, Max: time.Hour, Factor: 1e6})})
+		news := make(chan struct{})
+		o.news = news
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		start := time.Now()
+		go func() {
+			time.Sleep(10 * time.Second) // in the second pause, of an hour
+			for {
+				select {
+				case news <- struct{}{}:
+					time.Sleep(500 * time.Millisecond)
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+		_, err := forever(ctx, "thing", failing(2, nil), o)
+		require.NoError(t, err)
+		require.Equal(t, 11*time.Second, time.Since(start))
 	})
 }
 

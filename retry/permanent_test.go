@@ -2,7 +2,6 @@ package retry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"testing"
@@ -65,7 +64,7 @@ func TestClassify(t *testing.T) {
 			t.Parallel()
 			got := classify(tt.err)
 			require.Equal(t, tt.final, IsPermanent(got))
-			require.True(t, errors.Is(got, tt.err))
+			require.ErrorIs(t, got, tt.err)
 		})
 	}
 }

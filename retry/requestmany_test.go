@@ -61,7 +61,7 @@ func TestRequestManyYieldsUntilTheCallerHasEnough(t *testing.T) {
 }
 
 // collect returns the replies and the error that ended them.
-func collect(transport retry.Transport, ctx context.Context, each func(n int)) (n int, last error) {
+func collect(ctx context.Context, transport retry.Transport, each func(n int)) (n int, last error) {
 	for m, err := range transport.RequestMany(ctx, message("all")) {
 		if err != nil {
 			last = err
@@ -81,7 +81,7 @@ func TestRequestManyEndsWithItsContext(t *testing.T) {
 	transport := retry.FromNATS(nc)
 	requests := answering(t, transport, 3)
 	ctx, cancel := context.WithCancel(t.Context())
-	n, err := collect(transport, ctx, func(n int) {
+	n, err := collect(ctx, transport, func(n int) {
 		if n == 3 {
 			cancel()
 		}
@@ -90,7 +90,7 @@ func TestRequestManyEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	<-requests
 
-	_, err = collect(transport, ctx, nil)
+	_, err = collect(ctx, transport, nil)
 	require.ErrorIs(t, err, context.Canceled)
 	require.NoError(t, nc.FlushTimeout(generous))
 	require.Empty(t, requests, "a context that is done sends nothing")
@@ -99,7 +99,7 @@ func TestRequestManyEndsWithItsContext(t *testing.T) {
 
 func TestRequestManyWithoutAnybodyThere(t *testing.T) {
 	t.Parallel()
-	n, err := collect(retry.FromNATS(jstest.StartBroker(t).Connect()), within(t), nil)
+	n, err := collect(within(t), retry.FromNATS(jstest.StartBroker(t).Connect()), nil)
 	require.Zero(t, n)
 	require.ErrorIs(t, err, nats.ErrNoResponders)
 }
@@ -120,7 +120,7 @@ func TestRequestManyEndsWithTheConnection(t *testing.T) {
 			nc := broker.Connect()
 			transport := retry.FromNATS(nc)
 			answering(t, transport, 1)
-			n, err := collect(transport, within(t), func(int) { tt.end(broker, nc) })
+			n, err := collect(within(t), transport, func(int) { tt.end(broker, nc) })
 			require.Equal(t, 1, n)
 			require.Condition(t, func() bool {
 				for _, want := range tt.want {
@@ -147,7 +147,7 @@ func TestRequestManyMadeWhileDownIsAnsweredAfterTheConnect(t *testing.T) {
 	done := make(chan end, 1)
 	ctx, cancel := context.WithCancel(within(t))
 	go func() {
-		n, err := collect(transport, ctx, func(int) { cancel() })
+		n, err := collect(ctx, transport, func(int) { cancel() })
 		done <- end{n, err}
 	}()
 	require.Eventually(t, func() bool { n, err := nc.Buffered(); return err == nil && n > 0 }, generous, time.Millisecond)
@@ -163,7 +163,7 @@ func TestRequestManyDoesNotHideLostReplies(t *testing.T) {
 	transport := retry.FromNATS(nc)
 	const sent = 70_000 // more than may wait
 	requests := answering(t, transport, sent)
-	n, err := collect(transport, within(t), func(n int) {
+	n, err := collect(within(t), transport, func(n int) {
 		if n == 1 { // be slow until all replies have been sent and received
 			<-requests
 			if err := nc.FlushTimeout(generous); err != nil {

@@ -34,6 +34,7 @@ func (p *durationParser) pair() error {
 	var decimals string
 	if p.rest != "" && p.rest[0] == '.' {
 		p.rest = p.rest[1:]
+		p.blanks()
 		if decimals, ok = p.digits(); !ok {
 			return errors.New("expected a digit after the dot")
 		}

@@ -9,6 +9,7 @@ import (
 // [RunAsSystem].
 type RunAs uint8
 
+// The identities.
 const (
 	RunAsSystem    RunAs = iota // the agent's own
 	RunAsUser                   // the user at the console, Windows only

@@ -104,7 +104,7 @@ func TestValidatePCID(t *testing.T) {
 
 func TestSubjectSafe(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"a", "a.b", "a.b.c.d.e.f", exampleRequest, "größe", "$JS", "../x", strings.Repeat("x", 512)} {
+	for _, name := range []string{"a", "a.b", "a.b.c.d.e.f", exampleRequest, "größe", "$JS", "x/y", strings.Repeat("x", 512)} {
 		require.NoError(t, SubjectSafe(name), name)
 	}
 	for _, name := range []string{"", ".", "a.", ".a", "a..b", "a b", "*", "a.>", "a*b", "a\r\n", "a\x00", "\xff", strings.Repeat("x", 513)} {

@@ -10,6 +10,7 @@ import (
 // orders. The zero value is [StalenessCached].
 type StalenessMode uint8
 
+// The modes.
 const (
 	StalenessCached    StalenessMode = iota // the last known answer is good enough
 	StalenessUnchecked                      // no gate either; pins and revocations still count

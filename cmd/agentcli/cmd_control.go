@@ -67,9 +67,11 @@ func (t tree) control(out io.Writer, verb, done string, do func(s service.Servic
 		return err
 	}
 	status, statusErr := s.Status()
-	// Where the manager cannot tell, let it try and say what is wrong.
-	unknown := statusErr != nil || status == service.StatusUnknown
-	err = do(s, status == service.StatusRunning || unknown && verb != "start")
+	running := status == service.StatusRunning
+	if statusErr != nil || status == service.StatusUnknown {
+		running = verb != "start" // let the manager try, and say what is wrong
+	}
+	err = do(s, running)
 	switch {
 	case errors.Is(err, errAlready):
 		done = "already " + done
@@ -107,8 +109,11 @@ func (t tree) serviceConfig(config string) *service.Config {
 
 func (t tree) serviceError(verb string, err error) error {
 	hint := ""
-	if os.Geteuid() > 0 { // -1 on Windows, whose own text says it
+	switch {
+	case os.Geteuid() > 0: // -1 on Windows, whose own text says it
 		hint = " (this needs root)"
+	case service.Platform() == "linux-systemd":
+		hint = " (see journalctl -u " + t.brand.ServiceName + ")"
 	}
 	return fmt.Errorf("%s: service %s: %w%s", verb, t.brand.ServiceName, err, hint)
 }

@@ -33,8 +33,8 @@ type surroundings struct {
 	scope     scope
 }
 
-// dirs are the places that a host has for configuration and data.
-type dirs struct{ config, data string }
+// dirs are the places that a host has for configuration, data and logs.
+type dirs struct{ config, data, logs string }
 
 func hostSurroundings() surroundings {
 	return surroundings{

@@ -84,7 +84,9 @@ func (d *dailyFile) append(line []byte) error {
 }
 
 func (d *dailyFile) open(day string) error {
-	d.closeFile()
+	if err := d.closeFile(); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return err
 	}

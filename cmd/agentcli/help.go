@@ -3,6 +3,7 @@ package agentcli
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -34,19 +35,19 @@ func (t tree) configHelp() string {
     path = '%s'
     level = 'info'
 
-  Other keys: [agent] %s;
-  [log] keep_days; [tls] ca, cert, key; [vars] for values that {{ vars.x }}
-  repeats. The file is rendered first: {{ system.host }} (os, arch, user, cwd),
+  Other keys: [log] keep_days; [tls] ca, cert, key; [vars] for values that
+  {{ vars.x }} repeats; [agent] %s.
+  The file is rendered first: {{ system.host }} (os, arch, user, cwd),
   {{ env(name="X", default="y") }}, {{ home() }}, {{ vars.x }},
   {%% if is_windows() %%}…{%% elif is_mac() %%}…{%% else %%}…{%% endif %%}, {# #}.`,
 		configFlag, configEnv, filepath.Join(t.around.dirs.config, configName),
-		natsURLFlag, natsURLEnv, exampleLog, strings.Join(ownAgentKeys(), ", "))
+		natsURLFlag, natsURLEnv, filepath.Join(t.around.dirs.logs, "agent.log"), strings.Join(ownAgentKeys(), ", "))
 }
 
 // ownAgentKeys are the keys of [agent] that have a flag or variable besides.
 func ownAgentKeys() []string {
 	keys := []string{"servers"}
-	for _, s := range append(plainSettings[:len(plainSettings):len(plainSettings)], credentialSettings...) {
+	for _, s := range slices.Concat(plainSettings, credentialSettings) {
 		key, found := strings.CutPrefix(s.key, "agent.")
 		if found && key != "id" && key != "nats_url" {
 			keys = append(keys, key)
@@ -54,8 +55,6 @@ func ownAgentKeys() []string {
 	}
 	return keys
 }
-
-const exampleLog = "/var/log/kanade/agent.log"
 
 const credentialsHelp = `Credentials:
   At most one kind: a token, a user with its password, an NKey or a creds file.

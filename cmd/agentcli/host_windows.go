@@ -19,6 +19,7 @@ func defaultDirs(lookupEnv func(string) (string, bool)) dirs {
 	return dirs{
 		config: filepath.Join(base, "Kanade", "config"),
 		data:   filepath.Join(base, "Kanade", "data"),
+		logs:   filepath.Join(base, "Kanade", "logs"),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/kardianos/service"
 	"github.com/spf13/cobra"
@@ -20,7 +21,6 @@ type tree struct {
 	unsetenv   func(string) error
 	newAgent   func(agent.Config, ...agent.Option) (runner, error)
 	newService func(*service.Config) (service.Service, error)
-	executable func() (string, error)
 }
 
 // NewCommand returns the whole tree, to be run as it is or to be hung under a
@@ -68,14 +68,12 @@ func (t tree) command() *cobra.Command {
 		return run(cmd, args)
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError(cmd, err)
-	})
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(usageError)
 	root.AddCommand(t.runCommand(), t.versionCommand(), t.installCommand(), t.uninstallCommand(),
 		t.startCommand(), t.stopCommand(), t.restartCommand(), t.statusCommand())
 	for _, cmd := range append(root.Commands(), root) {
 		cmd.SilenceUsage, cmd.SilenceErrors = true, true
-		cmd.DisableFlagsInUseLine = true
 		cmd.Args = noArguments
 	}
 	return root
@@ -90,7 +88,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	}
 	hint := ""
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = fmt.Sprintf("; did you mean %q?", near[0])
+		hint = "; did you mean " + strings.Join(near, " or ") + "?"
 	}
 	return usageError(cmd, fmt.Errorf("unknown verb %q%s", args[0], hint))
 }

@@ -136,7 +136,7 @@ func expand(src string, s scope) (rendered, error) {
 		}
 		var doc map[string]any
 		if err := decodeTOML(r, &doc); err != nil {
-			return r, err
+			return r, r.likelier(err)
 		}
 		vars := settled(doc["vars"])
 		if reflect.DeepEqual(vars, s.vars) {
@@ -145,6 +145,21 @@ func expand(src string, s scope) (rendered, error) {
 		s.vars = vars
 	}
 	return rendered{src: src}, errorAt(0, "[vars] did not settle in %d passes", maxPasses)
+}
+
+// likelier chooses between broken TOML and the unknown variable in the same
+// line, which is then what broke it.
+func (r rendered) likelier(err error) error {
+	var broken *templateError
+	if !errors.As(err, &broken) {
+		return err
+	}
+	brokenLine, _ := position(r.src, broken.at)
+	pendingLine, _ := position(r.src, r.pending.at)
+	if brokenLine == pendingLine {
+		return r.pending.templateError
+	}
+	return err
 }
 
 // settled drops what still depends on an unknown variable.

@@ -21,10 +21,7 @@ type Conn struct {
 
 // State reports whether the client is connected; changed is closed at the next change of that.
 func (c *Conn) State() (connected bool, changed <-chan struct{}) {
-	b := c.client.broker
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return c.client.connected, c.client.stateChange
+	return c.client.state()
 }
 
 // Publish sends m. While disconnected it waits in the client's buffer of 8 MiB.
@@ -42,11 +39,10 @@ func (c *Conn) publish(m *nats.Msg) error {
 	if m == nil {
 		return nats.ErrInvalidMsg
 	}
-	_, err := c.client.sendMsg(m, m.Reply)
-	return err
+	return c.client.sendMsg(m, m.Reply)
 }
 
-// Request sends m and returns the first reply.
+// Request sends m and returns the first reply. A lost connection does not end it, as in nats.go: ctx has to.
 func (c *Conn) Request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 	if err := c.client.faults.take(OpRequest); err != nil {
 		return nil, fmt.Errorf("jstest: request: %w", err)
@@ -58,7 +54,8 @@ func (c *Conn) Request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 	return reply, nil
 }
 
-// RequestMany sends m at each loop over it and yields the replies until the loop breaks or something fails.
+// RequestMany sends m at each loop over it and yields the replies until the loop breaks or something fails, with
+// nats.ErrDisconnected when the connection is lost meanwhile.
 func (c *Conn) RequestMany(ctx context.Context, m *nats.Msg) iter.Seq2[*nats.Msg, error] {
 	return func(yield func(*nats.Msg, error) bool) {
 		if err := c.requestMany(ctx, m, yield); err != nil {
@@ -71,23 +68,7 @@ func (c *Conn) requestMany(ctx context.Context, m *nats.Msg, yield func(*nats.Ms
 	if err := c.client.faults.take(OpRequest); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	in, err := c.client.openInbox(m)
-	if err != nil {
-		return err
-	}
-	defer in.close()
-	for {
-		reply, err := in.next(ctx, false)
-		if err != nil {
-			return err
-		}
-		if !yield(reply, nil) {
-			return nil
-		}
-	}
+	return c.client.requestMany(ctx, m, yield)
 }
 
 // Subscribe hands messages to h, one at a time, from a goroutine that ends with Stop.

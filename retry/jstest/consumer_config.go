@@ -50,12 +50,14 @@ func normalConsumer(cfg jetstream.ConsumerConfig) jetstream.ConsumerConfig {
 // refuseConsumerConfig panics at what would change the consumer's behaviour and is not imitated. An inactive threshold
 // is taken and has no effect: a fake consumer stays until it is deleted.
 func refuseConsumerConfig(cfg jetstream.ConsumerConfig) {
+	if cfg.Name == "" && cfg.Durable == "" {
+		notImitated("a consumer without a name")
+	}
 	for what, set := range map[string]bool{
 		"AckPolicy": cfg.AckPolicy != jetstream.AckExplicitPolicy && cfg.AckPolicy != jetstream.AckNonePolicy,
 		"BackOff":   len(cfg.BackOff) > 0, "ReplayPolicy": cfg.ReplayPolicy != jetstream.ReplayInstantPolicy,
 		"RateLimit": cfg.RateLimit != 0, "HeadersOnly": cfg.HeadersOnly, "PauseUntil": cfg.PauseUntil != nil,
 		"PriorityPolicy": cfg.PriorityPolicy != jetstream.PriorityPolicyNone, "DeliverSubject": cfg.DeliverSubject != "",
-		"a name": cfg.Name == "" && cfg.Durable == "",
 	} {
 		if set {
 			notImitated("this value of ConsumerConfig." + what)

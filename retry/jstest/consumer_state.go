@@ -17,6 +17,7 @@ type consumerState struct {
 	consumer   uint64               // deliveries made, redeliveries included
 	lastStream uint64               // highest stream sequence delivered
 	pending    map[uint64]*delivery // not settled, by stream sequence
+	waiting    map[*messages]bool   // iterators with a pull that has not been answered
 	deleted    bool
 }
 
@@ -29,7 +30,7 @@ type delivery struct {
 func newConsumerState(st *streamState, name string, cfg jetstream.ConsumerConfig) *consumerState {
 	return &consumerState{
 		stream: st, name: name, cfg: cfg, created: time.Now().UTC(),
-		cursor: newCursor(st, cfg, filtersOf(cfg)), pending: map[uint64]*delivery{},
+		cursor: newCursor(st, cfg, filtersOf(cfg)), pending: map[uint64]*delivery{}, waiting: map[*messages]bool{},
 	}
 }
 
@@ -113,6 +114,7 @@ func (c *consumerState) info() *jetstream.ConsumerInfo {
 		Stream: c.stream.cfg.Name, Name: c.name, Created: c.created, Config: c.cfg, TimeStamp: time.Now().UTC(),
 		Delivered: jetstream.SequenceInfo{Consumer: c.consumer, Stream: c.lastStream}, AckFloor: floor,
 		NumAckPending: len(c.pending), NumRedelivered: redelivered, NumPending: uint64(c.cursor.pending(c.stream)),
+		NumWaiting: len(c.waiting),
 	}
 }
 

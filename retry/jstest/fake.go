@@ -114,21 +114,27 @@ func ask[T any](ctx context.Context, c *Client, op string, do func(*broker) (T, 
 	return do(c.broker)
 }
 
-// send runs do under the lock, now or at the next Reconnect. lost is closed when the connection on which it went out
-// ends; it is nil when do still waits for one.
-func (c *Client) send(size int, do func()) (lost <-chan struct{}, err error) {
+// send runs do under the lock, now or at the next Reconnect.
+func (c *Client) send(size int, do func()) error {
 	c.broker.mu.Lock()
 	defer c.broker.mu.Unlock()
 	if c.connected {
 		do()
-		return c.stateChange, nil
+		return nil
 	}
 	if c.buffered+size > reconnectBufSize {
-		return nil, nats.ErrReconnectBufExceeded
+		return nats.ErrReconnectBufExceeded
 	}
 	c.buffer = append(c.buffer, do)
 	c.buffered += size
-	return nil, nil
+	return nil
+}
+
+// state is connected, and what is closed at its next change.
+func (c *Client) state() (connected bool, changed <-chan struct{}) {
+	c.broker.mu.Lock()
+	defer c.broker.mu.Unlock()
+	return c.connected, c.stateChange
 }
 
 func withRequestTimeout(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -50,6 +50,7 @@ func (it *messages) Next(opts ...jetstream.NextOpt) (jetstream.Msg, error) {
 	if limit.ctx != nil {
 		canceled = limit.ctx.Done()
 	}
+	defer it.settlePull()
 	for silentSince := time.Now(); ; {
 		m, wait, err := it.poll(silentSince)
 		if m != nil || err != nil {
@@ -122,10 +123,20 @@ func (it *messages) poll(silentSince time.Time) (jetstream.Msg, waiting, error) 
 	if m != nil {
 		return it.message(m, d), wait, nil
 	}
+	it.attached.waiting[it] = true
 	if _, next := it.attached.earliest(); next != nil {
 		wait.until = next.due
 	}
 	return nil, wait, nil
+}
+
+// settlePull takes back the request of a Next that is over.
+func (it *messages) settlePull() {
+	it.client.broker.mu.Lock()
+	defer it.client.broker.mu.Unlock()
+	if it.attached != nil {
+		delete(it.attached.waiting, it)
+	}
 }
 
 // pull sends a request unless one is on its way on this connection.

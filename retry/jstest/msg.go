@@ -134,11 +134,10 @@ func (m *Msg) tell(s Settlement) error {
 	if err := m.client.faults.take(OpSettle); err != nil {
 		return err
 	}
-	_, err := m.client.send(len(m.reply), func() {
+	return m.client.send(len(m.reply), func() {
 		if c, err := m.client.broker.consumer(m.meta.Stream, m.meta.Consumer); err == nil {
 			c.settle(m.meta.Sequence.Stream, s, time.Now())
 			m.client.broker.wake()
 		}
 	})
-	return err
 }

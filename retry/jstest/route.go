@@ -71,9 +71,9 @@ func (b *broker) storeAndAnswer(st *streamState, m *nats.Msg) {
 }
 
 // sendMsg checks m as nats.go does, and sends a copy of it with this reply subject.
-func (c *Client) sendMsg(m *nats.Msg, reply string) (lost <-chan struct{}, err error) {
+func (c *Client) sendMsg(m *nats.Msg, reply string) error {
 	if err := checkOutgoing(m); err != nil {
-		return nil, err
+		return err
 	}
 	out := copyMsg(m)
 	out.Reply = reply

@@ -5,8 +5,12 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
+
+// streamCreatedSubject is where the server announces a new stream; of its notices about itself this is the only one imitated.
+const streamCreatedSubject = "$JS.EVENT.ADVISORY.STREAM.CREATED."
 
 func checkStreamName(name string) error {
 	if name == "" {
@@ -85,6 +89,7 @@ func (b *broker) createStream(cfg jetstream.StreamConfig) (*streamState, error) 
 	st := newStreamState(cfg)
 	b.streams[cfg.Name] = st
 	b.wake()
+	b.route(&nats.Msg{Subject: streamCreatedSubject + cfg.Name, Data: fmt.Appendf(nil, `{"stream":%q,"action":"create"}`, cfg.Name)})
 	return st, nil
 }
 

@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -258,53 +257,10 @@ func TestABacklogBeyondTheBoundIsRefused(t *testing.T) {
 	require.NoError(t, l.Record([]Admission{admission(l, "next", "x")}))
 }
 
-// brokenFile fails from a chosen moment on, like a disk that went away.
-type brokenFS struct {
-	atomicfile.FS
-	sync, write, rename error
-}
-
-type brokenFile struct {
-	atomicfile.File
-	fs *brokenFS
-}
-
-func (f *brokenFS) OpenFile(name string, flag int, perm os.FileMode) (atomicfile.File, error) {
-	file, err := f.FS.OpenFile(name, flag, perm)
-	if err != nil {
-		return nil, err
-	}
-	return &brokenFile{File: file, fs: f}, nil
-}
-
-func (f *brokenFS) Rename(from, to string) error {
-	if f.rename != nil {
-		return f.rename
-	}
-	return f.FS.Rename(from, to)
-}
-
-func (f *brokenFile) Sync() error {
-	if f.fs.sync != nil {
-		return f.fs.sync
-	}
-	return f.File.Sync()
-}
-
-func (f *brokenFile) Write(p []byte) (int, error) {
-	if f.fs.write != nil {
-		n, _ := f.File.Write(p[:len(p)/2])
-		return n, f.fs.write
-	}
-	return f.File.Write(p)
-}
-
-var errDisk = errors.New("input/output error")
-
 func TestADiskThatFailsMeansNotRecorded(t *testing.T) {
 	for name, fault := range map[string]func(*brokenFS, error){
-		"sync":  func(f *brokenFS, err error) { f.sync = err },
-		"write": func(f *brokenFS, err error) { f.write = err },
+		"sync":  func(f *brokenFS, err error) { f.fail(err, nil, nil) },
+		"write": func(f *brokenFS, err error) { f.fail(nil, err, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newLedgerDir(t)
@@ -333,11 +289,11 @@ func TestARewriteThatFailsLosesNothing(t *testing.T) {
 	d.fs = broken
 	l := d.open()
 	admitOne(t, l, "first")
-	broken.sync, broken.rename = errDisk, errDisk
+	broken.fail(errDisk, nil, errDisk)
 	require.ErrorIs(t, l.Record([]Admission{admission(l, "second", "x")}), errDisk)
-	broken.sync = nil // the rewrite now gets as far as the rename
+	broken.fail(nil, nil, errDisk) // the rewrite now gets as far as the rename
 	require.ErrorIs(t, l.Record([]Admission{admission(l, "second", "x")}), errDisk)
-	broken.rename = nil
+	broken.fail(nil, nil, nil)
 	require.NoError(t, l.Record([]Admission{admission(l, "second", "x")}))
 	l = d.reopen(l)
 	require.Equal(t, Duplicate, lookup(l, "first", "body of first"))

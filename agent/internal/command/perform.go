@@ -50,6 +50,7 @@ type performer struct {
 	inFlight chan struct{} // running, or on the way to the disk
 	active   sync.WaitGroup
 	started  atomic.Int64
+	blocked  atomic.Bool // the ledger could not be written last time
 }
 
 // running is how many commands run now.
@@ -128,6 +129,9 @@ func (p *performer) runOne(stop context.Context, it item) (wire.Result, bool) {
 	if err := p.ledger.Start(it.key, it.attempt); err != nil {
 		p.putBack(stop, it, err)
 		return wire.Result{}, false
+	}
+	if p.blocked.Swap(false) {
+		p.log.Info("commands start again: the ledger can be written")
 	}
 	p.log.Info("command started", "request_id", c.RequestID, "job", c.ID, "shell", c.Shell,
 		"waited", p.now().Sub(accepted).Round(time.Millisecond))
@@ -213,7 +217,11 @@ func (p *performer) putBack(stop context.Context, it item, err error) {
 	if stop.Err() != nil || errors.Is(err, errJournalClosed) {
 		return // the next start finds it accepted
 	}
-	p.log.Error("a command waits because the ledger cannot be written", "error", err, "wait", ledgerPause)
+	level := slog.LevelDebug
+	if !p.blocked.Swap(true) {
+		level = slog.LevelError
+	}
+	p.log.Log(stop, level, "commands wait: the ledger cannot be written, and nothing starts without it", "error", err, "wait", ledgerPause)
 	p.queue.push(it.key, time.Now().Add(ledgerPause), it.attempt)
 }
 

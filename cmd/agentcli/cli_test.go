@@ -1,0 +1,387 @@
+package agentcli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kardianos/service"
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kanade-go/kanade/agent"
+)
+
+// fakeService is a service manager with one service.
+type fakeService struct {
+	service.Service
+	config *service.Config
+	status service.Status
+	err    error    // of Status
+	fail   error    // of everything else
+	calls  []string // in order
+}
+
+func (f *fakeService) did(call string) error           { f.calls = append(f.calls, call); return f.fail }
+func (f *fakeService) Install() error                  { return f.did("install") }
+func (f *fakeService) Uninstall() error                { return f.did("uninstall") }
+func (f *fakeService) Start() error                    { return f.did("start") }
+func (f *fakeService) Stop() error                     { return f.did("stop") }
+func (f *fakeService) Restart() error                  { return f.did("restart") }
+func (f *fakeService) Platform() string                { return "fake" }
+func (f *fakeService) Status() (service.Status, error) { return f.status, f.err }
+
+// bench is a tree of commands over fakes.
+type bench struct {
+	tree
+	service *fakeService
+	started []agent.Config // of each agent made
+	unset   []string
+	run     runnerFunc
+}
+
+func newBench(t *testing.T, env map[string]string) *bench {
+	t.Helper()
+	b := &bench{service: &fakeService{}}
+	b.run = func(context.Context) error { return nil }
+	b.tree = tree{
+		brand:    Brand{Version: "1.2.3"}.withDefaults(),
+		around:   testSurroundings(t, env),
+		unsetenv: func(name string) error { b.unset = append(b.unset, name); return nil },
+		newAgent: func(c agent.Config, _ ...agent.Option) (runner, error) {
+			b.started = append(b.started, c)
+			return b.run, c.Validate()
+		},
+		newService: func(c *service.Config) (service.Service, error) {
+			b.service.config = c
+			return b.service, nil
+		},
+	}
+	return b
+}
+
+// do runs the tree with args as a process would.
+func (b *bench) do(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd := b.command()
+	cmd.SetArgs(args)
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	run := b.run
+	b.run = func(inner context.Context) error { cancel(); <-inner.Done(); return run(inner) }
+	err := cmd.ExecuteContext(ctx)
+	b.run = run
+	return out.String(), err
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	for _, args := range [][]string{{"version"}, {"--version"}} {
+		out, err := b.do(t, args...)
+		require.NoError(t, err)
+		require.Equal(t, "kanade-agent 1.2.3\n", out)
+	}
+	out, err := b.do(t, "version", "--json")
+	require.NoError(t, err)
+	var info versionInfo
+	require.NoError(t, json.Unmarshal([]byte(out), &info))
+	require.Equal(t, "1.2.3", info.Version)
+	require.Equal(t, "kanade-agent", info.Name)
+	require.NotEmpty(t, info.Go)
+	require.Empty(t, b.started)
+}
+
+func TestBrandDefaults(t *testing.T) {
+	t.Parallel()
+	b := Brand{}.withDefaults()
+	require.Equal(t, "kanade-agent", b.Use)
+	require.Equal(t, defaultServiceName, b.ServiceName)
+	require.NotEmpty(t, b.Version)
+	b = Brand{Use: "acme-agent"}.withDefaults()
+	require.Equal(t, "acme-agent", b.ServiceName)
+	require.Equal(t, "acme-agent", b.DisplayName)
+}
+
+func TestRunWithAndWithoutVerb(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "agent.toml", minimalFile)
+	for name, args := range map[string][]string{
+		"run":          {"run", "--config", path, "--id", "x"},
+		"no verb":      {"--config", path, "--id=x"},
+		"flags before": {"--config", path, "--id", "x", "run"},
+		"the last":     {"--id", "y", "--config=" + path, "--id", "x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, nil)
+			out, err := b.do(t, append(args, "--log-keep-days", "0", "--log-level", "info")...)
+			require.NoError(t, err)
+			require.Len(t, b.started, 1)
+			require.Equal(t, "x", b.started[0].ID)
+			require.Equal(t, "1.2.3", b.started[0].Version)
+			require.Equal(t, []string{"nats://file:4222"}, b.started[0].Servers)
+			require.Equal(t, secretVariables, b.unset)
+			require.Contains(t, out, `msg="starting kanade-agent"`)
+			require.Contains(t, out, "stopping")
+			require.Contains(t, out, "msg=stopped")
+		})
+	}
+}
+
+func TestRunKeepsSecretsOutOfTheLog(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, map[string]string{"KANADE_NATS_TOKEN": "sesame"})
+	out, err := b.do(t, "--nats-url", "nats://ada:lovelace@h:4222", "--id", "x", "--log-level", "trace")
+	require.NoError(t, err)
+	require.Equal(t, agent.Secret("sesame"), b.started[0].Token)
+	require.NotContains(t, out, "lovelace")
+	require.NotContains(t, out, "sesame")
+	_, err = b.do(t, "--nats-url", "nats://ada:lovelace@h:port", "--id", "x")
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "lovelace")
+}
+
+func TestRunWritesItsEndToTheLogFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	b := newBench(t, nil)
+	b.run = func(context.Context) error { return errors.New("the disk is gone") }
+	_, err := b.do(t, "--nats-url", "nats://h", "--id", "x", "--log-file", filepath.Join(dir, "a.log"))
+	require.EqualError(t, err, "the disk is gone")
+	require.Equal(t, ExitError, ExitCode(err))
+	files := names(t, dir)
+	require.Len(t, files, 1)
+	require.Contains(t, content(t, dir, files[0]), `level=ERROR msg=ended error="the disk is gone"`)
+}
+
+func TestRunErrors(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+		code int
+	}{
+		"no config":      {[]string{"run"}, "no configuration", ExitError},
+		"no file":        {[]string{"--config", "/no/such/agent.toml"}, "config file: open /no/such/agent.toml", ExitError},
+		"bad id":         {[]string{"--nats-url", "nats://h", "--id", "a b"}, `id "a b"`, ExitError},
+		"bad id and url": {[]string{"--nats-url", "ftp://h", "--id", "*"}, `unknown scheme "ftp"`, ExitError},
+		"unknown verb":   {[]string{"rum"}, `unknown verb "rum"; did you mean run?`, ExitUsage},
+		"unknown flag":   {[]string{"run", "--colour"}, "unknown flag: --colour", ExitUsage},
+		"no value":       {[]string{"--config"}, "flag needs an argument", ExitUsage},
+		"argument":       {[]string{"status", "now"}, `status takes no argument such as "now"`, ExitUsage},
+		"secret flag":    {[]string{"--token", "x"}, "unknown flag", ExitUsage},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, nil)
+			out, err := b.do(t, tc.args...)
+			require.ErrorContains(t, err, tc.want)
+			require.Equal(t, tc.code, ExitCode(err))
+			require.NotContains(t, oneLine(err), "\n")
+			require.NotContains(t, out, "Usage:")
+		})
+	}
+}
+
+func TestHelpNamesEverySetting(t *testing.T) {
+	t.Parallel()
+	out, err := newBench(t, nil).do(t, "--help")
+	require.NoError(t, err)
+	doc, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	for _, list := range [][]setting{plainSettings, {levelSetting}, credentialSettings} {
+		for _, s := range list {
+			_, key, _ := strings.Cut(s.key, ".")
+			for _, name := range []string{s.flag, s.env, key} {
+				require.Contains(t, out, name)
+				require.Contains(t, string(doc), name)
+			}
+		}
+	}
+	for _, text := range []string{"Exit codes:", "130", "KANADE_AGENT_CONFIG", "kanade-agent run --config", "is_windows()"} {
+		require.Contains(t, out, text)
+	}
+	require.NotContains(t, out, "completion")
+}
+
+func TestEveryVerbHasHelpAndAnExample(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	for _, cmd := range b.command().Commands() {
+		require.NotEmpty(t, cmd.Short, cmd.Name())
+		require.Contains(t, cmd.Example, "kanade-agent "+cmd.Name())
+		out, err := b.do(t, cmd.Name(), "--help")
+		require.NoError(t, err)
+		require.Contains(t, out, "Examples:")
+	}
+}
+
+func TestInstall(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "agent.toml", minimalFile)
+	b := newBench(t, nil)
+	b.service.err = service.ErrNotInstalled
+	out, err := b.do(t, "install", "--config", path)
+	require.NoError(t, err)
+	require.Equal(t, []string{"install"}, b.service.calls)
+	require.Equal(t, []string{"run", "--config", path}, b.service.config.Arguments)
+	require.Equal(t, defaultServiceName, b.service.config.Name)
+	require.Contains(t, out, path)
+}
+
+func TestInstallMakesThePathAbsolute(t *testing.T) {
+	path := writeFile(t, "agent.toml", minimalFile)
+	t.Chdir(filepath.Dir(path))
+	b := newBench(t, map[string]string{configEnv: "agent.toml"})
+	b.service.err = service.ErrNotInstalled
+	_, err := b.do(t, "install")
+	require.NoError(t, err)
+	require.True(t, filepath.IsAbs(b.service.config.Arguments[2]))
+	require.FileExists(t, b.service.config.Arguments[2])
+}
+
+func TestInstallRefuses(t *testing.T) {
+	t.Parallel()
+	good := writeFile(t, "agent.toml", minimalFile)
+	for name, tc := range map[string]struct {
+		config string
+		status error
+		fail   error
+		want   string
+	}{
+		"no file":           {"/no/such/agent.toml", service.ErrNotInstalled, nil, "no/such/agent.toml"},
+		"broken file":       {writeFile(t, "agent.toml", "[agent\n"), service.ErrNotInstalled, nil, ":1:7: "},
+		"bad id":            {writeFile(t, "agent.toml", strings.Replace(minimalFile, "file-id", "a b", 1)), service.ErrNotInstalled, nil, `id "a b"`},
+		"already installed": {good, nil, nil, "already installed"},
+		"manager refuses":   {good, service.ErrNotInstalled, errors.New("access is denied"), "install: service " + defaultServiceName + ": access is denied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, nil)
+			b.service.err, b.service.fail = tc.status, tc.fail
+			_, err := b.do(t, "install", "--config", tc.config)
+			require.ErrorContains(t, err, tc.want)
+			require.Equal(t, ExitError, ExitCode(err))
+			if tc.fail == nil {
+				require.Empty(t, b.service.calls)
+			}
+		})
+	}
+}
+
+func TestControl(t *testing.T) {
+	t.Parallel()
+	const running, stopped, unknown = service.StatusRunning, service.StatusStopped, service.StatusUnknown
+	for name, tc := range map[string]struct {
+		verb   string
+		status service.Status
+		err    error
+		calls  []string
+		says   string
+	}{
+		"start":                {"start", stopped, nil, []string{"start"}, "started"},
+		"start again":          {"start", running, nil, nil, "already started"},
+		"start, unknown":       {"start", unknown, errors.New("?"), []string{"start"}, "started"},
+		"stop":                 {"stop", running, nil, []string{"stop"}, "stopped"},
+		"stop again":           {"stop", stopped, nil, nil, "already stopped"},
+		"stop, unknown":        {"stop", unknown, errors.New("?"), []string{"stop"}, "stopped"},
+		"restart":              {"restart", running, nil, []string{"restart"}, "restarted"},
+		"restart when stopped": {"restart", stopped, nil, []string{"start"}, "restarted"},
+		"uninstall":            {"uninstall", stopped, nil, []string{"uninstall"}, "uninstalled"},
+		"uninstall, running":   {"uninstall", running, nil, []string{"stop", "uninstall"}, "uninstalled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, nil)
+			b.service.status, b.service.err = tc.status, tc.err
+			out, err := b.do(t, tc.verb)
+			require.NoError(t, err)
+			require.Equal(t, tc.calls, b.service.calls)
+			require.Equal(t, "service "+defaultServiceName+" "+tc.says+"\n", out)
+
+			b.service.err, b.service.calls = service.ErrNotInstalled, nil
+			_, err = b.do(t, tc.verb)
+			require.ErrorContains(t, err, "not installed; install it with: kanade-agent install")
+			require.Empty(t, b.service.calls)
+
+			b.service.status, b.service.err, b.service.fail = tc.status, errors.New("?"), errors.New("access is denied")
+			_, err = b.do(t, tc.verb)
+			require.ErrorContains(t, err, "access is denied")
+		})
+	}
+}
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		status service.Status
+		err    error
+		state  string
+		reason string
+		code   int
+	}{
+		"running":       {service.StatusRunning, nil, "running", "", ExitOK},
+		"stopped":       {service.StatusStopped, nil, "stopped", "", ExitNotRunning},
+		"not installed": {service.StatusUnknown, service.ErrNotInstalled, "not-installed", "", ExitNotInstalled},
+		"unknown":       {service.StatusUnknown, errors.New("service in\nfailed state"), "unknown", "service in; failed state", ExitNotInstalled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, nil)
+			b.service.status, b.service.err = tc.status, tc.err
+			out, err := b.do(t, "status")
+			require.Equal(t, tc.code, ExitCode(err))
+			if err != nil {
+				require.Empty(t, err.Error(), "the answer was printed; there is nothing to add")
+			}
+			require.True(t, strings.HasPrefix(out, "service "+defaultServiceName+" (fake): "+tc.state), out)
+			require.Contains(t, out, tc.reason)
+
+			out, err = b.do(t, "status", "--json")
+			require.Equal(t, tc.code, ExitCode(err))
+			var answer serviceStatus
+			require.NoError(t, json.Unmarshal([]byte(out), &answer))
+			require.Equal(t, serviceStatus{Service: defaultServiceName, State: tc.state, Manager: "fake", Error: tc.reason}, answer)
+		})
+	}
+}
+
+func TestNoServiceManager(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.newService = func(*service.Config) (service.Service, error) { return nil, service.ErrNoServiceSystemDetected }
+	for verb, code := range map[string]int{"status": ExitNotInstalled, "start": ExitError, "uninstall": ExitError} {
+		_, err := b.do(t, verb)
+		require.ErrorIs(t, err, service.ErrNoServiceSystemDetected)
+		require.Equal(t, code, ExitCode(err), verb)
+	}
+}
+
+// Under somebody else's root the tree keeps its manners.
+func TestUnderAnotherRoot(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.brand = Brand{Use: "agent", Version: "9"}.withDefaults()
+	root := b.command()
+	outer := &cobra.Command{Use: "acme"}
+	outer.AddCommand(root)
+	var out bytes.Buffer
+	outer.SetOut(&out)
+	outer.SetErr(&out)
+	outer.SetArgs([]string{"agent", "version"})
+	require.NoError(t, outer.Execute())
+	require.Equal(t, "agent 9\n", out.String())
+	out.Reset()
+	outer.SetArgs([]string{"agent", "run"})
+	require.ErrorIs(t, outer.Execute(), errNoConfig)
+	require.Empty(t, out.String(), "no usage text over an error")
+}

@@ -1,0 +1,451 @@
+package agentcli
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/kanade-go/kanade/agent"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func writeFile(t testing.TB, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// testSurroundings is a host with nothing on it but env.
+func testSurroundings(t testing.TB, env map[string]string) surroundings {
+	t.Helper()
+	s := testScope(env)
+	dir := t.TempDir()
+	return surroundings{
+		lookupEnv: s.lookupEnv,
+		secrets:   func() (storedSecrets, error) { return storedSecrets{}, nil },
+		dirs:      dirs{config: filepath.Join(dir, "etc"), data: filepath.Join(dir, "lib"), logs: filepath.Join(dir, "log")},
+		scope:     s,
+	}
+}
+
+const minimalFile = "[agent]\nid = 'file-id'\nnats_url = 'nats://file:4222'\n[log]\npath = '/tmp/kanade/agent.log'\nlevel = 'warn'\n"
+
+// flagged makes flags from name, value pairs.
+func flagged(pairs ...string) flagValues {
+	flags := flagValues{}
+	for i := 0; i < len(pairs); i += 2 {
+		if flags[pairs[i]] == nil {
+			flags[pairs[i]] = new([]string)
+		}
+		*flags[pairs[i]] = append(*flags[pairs[i]], pairs[i+1])
+	}
+	return flags
+}
+
+func TestFindConfig(t *testing.T) {
+	t.Parallel()
+	around := testSurroundings(t, map[string]string{configEnv: "/from/env"})
+	usual := filepath.Join(around.dirs.config, "agent.toml")
+
+	got, err := findConfig(flagged("config", "/from/flag"), around)
+	require.NoError(t, err)
+	require.Equal(t, "/from/flag", got, "the flag wins, even without such a file")
+
+	got, err = findConfig(nil, around)
+	require.NoError(t, err)
+	require.Equal(t, "/from/env", got)
+
+	around.lookupEnv = testScope(map[string]string{configEnv: ""}).lookupEnv
+	_, err = findConfig(nil, around)
+	require.ErrorIs(t, err, errNoConfig)
+	for _, name := range []string{"--config", "KANADE_AGENT_CONFIG", "agent.toml", usual} {
+		require.ErrorContains(t, err, name)
+	}
+
+	require.NoError(t, os.MkdirAll(around.dirs.config, 0o700))
+	require.NoError(t, os.WriteFile(usual, nil, 0o600))
+	got, err = findConfig(nil, around)
+	require.NoError(t, err)
+	require.Equal(t, usual, got)
+}
+
+func TestDefaultDirsDiffer(t *testing.T) {
+	t.Parallel()
+	d := defaultDirs(func(string) (string, bool) { return "", false })
+	for _, dir := range []string{d.config, d.data, d.logs} {
+		require.True(t, filepath.IsAbs(dir), dir)
+	}
+	require.NotEqual(t, d.config, d.data)
+	require.NotEqual(t, d.data, d.logs)
+	require.NotEqual(t, d.config, d.logs)
+}
+
+// The sample of the wire contract, on a host without and with its variable.
+func TestContractSample(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "agent.toml", `[vars]
+site  = "lab"
+pc_id = '{{ env(name="ACME_PC_ID", default=system.host) }}'
+
+[agent]
+id = '{{ vars.pc_id }}'
+nats_url = 'nats://broker.example:4222'
+
+[log]
+path = '{% if is_windows() %}C:/ProgramData/Kanade/logs/agent.log{% else %}/var/log/kanade/agent.log{% endif %}'
+level = 'info'
+`)
+	for _, tc := range []struct {
+		env  map[string]string
+		want string
+	}{
+		{nil, "pc-7"},
+		{map[string]string{"ACME_PC_ID": "till-3"}, "till-3"},
+	} {
+		got, err := load(flagged("config", path), testSurroundings(t, tc.env))
+		require.NoError(t, err)
+		require.Equal(t, tc.want, got.config.ID)
+		require.Equal(t, []string{"nats://broker.example:4222"}, got.config.Servers)
+		require.Equal(t, filepath.FromSlash("/var/log/kanade/agent.log"), got.config.LogFile[len(filepath.VolumeName(got.config.LogFile)):])
+		require.Equal(t, slog.LevelInfo, got.config.LogLevel)
+		require.Equal(t, 14, got.config.LogKeepDays)
+		require.Empty(t, got.warnings)
+		require.NoError(t, got.config.Validate())
+	}
+}
+
+func TestLoadEverythingFromFile(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "agent.toml", `
+[agent]
+id = 'a'
+nats_url = 'nats://one:4222'
+servers = ['nats://two:4222']
+groups = ['old']
+data_dir = '/srv/kanade'
+nkey_file = '/etc/kanade/seed'
+concurrency = 3
+grace = '5s'
+colour = 'blue'
+[log]
+path = '/srv/log/a.log'
+level = 'warn,kanade_agent=debug'
+keep_days = 0
+[tls]
+ca = '/t/ca'
+cert = '/t/cert'
+key = '/t/key'
+[inventory]
+anything = 1
+`)
+	got, err := load(flagged("config", path), testSurroundings(t, nil))
+	require.NoError(t, err)
+	want := agent.DefaultConfig()
+	want.ID, want.StateDir = "a", abs(t, "/srv/kanade")
+	want.Servers = []string{"nats://one:4222", "nats://two:4222"}
+	want.NKeyFile = abs(t, "/etc/kanade/seed")
+	want.TLS = agent.TLSConfig{CAFile: abs(t, "/t/ca"), CertFile: abs(t, "/t/cert"), KeyFile: abs(t, "/t/key")}
+	want.LogFile, want.LogLevel, want.LogKeepDays = abs(t, "/srv/log/a.log"), slog.LevelDebug, 0
+	want.Concurrency, want.Grace = 3, 5*time.Second
+	require.Equal(t, want, got.config)
+	require.Equal(t, []string{
+		"unknown key in the configuration ignored: agent.colour in line 11",
+		"agent.groups in the configuration has no effect; groups come from the broker",
+	}, got.warnings)
+}
+
+func abs(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	require.NoError(t, err)
+	return path
+}
+
+// Each plain setting comes from its flag, else its variable, else the file.
+func TestPrecedence(t *testing.T) {
+	t.Parallel()
+	file := minimalFile + "keep_days = 1\n[tls]\nca='/1'\ncert='/1'\nkey='/1'\n"
+	file = "[agent]\ndata_dir='/1'\nconcurrency=1\ngrace='1s'\n" + file[len("[agent]\n"):]
+	path := writeFile(t, "agent.toml", file)
+	values := map[string][2]string{ // by flag: what the variable and the flag say
+		"id": {"2", "3"}, "nats-url": {"nats://2", "nats://3"}, "data-dir": {"/2", "/3"},
+		"tls-ca": {"/2", "/3"}, "tls-cert": {"/2", "/3"}, "tls-key": {"/2", "/3"},
+		"concurrency": {"2", "3"}, "grace": {"2s", "3s"}, "log-file": {"/2", "/3"},
+		"log-keep-days": {"2", "3"}, "log-level": {"debug", "error"},
+	}
+	for _, s := range append([]setting{levelSetting}, plainSettings...) {
+		t.Run(s.flag, func(t *testing.T) {
+			t.Parallel()
+			v, known := values[s.flag]
+			require.True(t, known, "a new setting needs its line here")
+			read := func(env map[string]string, flags ...string) agent.Config {
+				got, err := load(flagged(append([]string{"config", path}, flags...)...), testSurroundings(t, env))
+				require.NoError(t, err)
+				return got.config
+			}
+			set := func(to string) agent.Config {
+				c := read(nil)
+				require.NoError(t, s.set(&c, []string{to}))
+				return c
+			}
+			ofFile, ofEnv := read(nil), set(v[0])
+			require.NotEqual(t, ofEnv, ofFile, "the file has a value of its own")
+			require.Equal(t, ofEnv, read(map[string]string{s.env: v[0]}), "variable over file")
+			require.Equal(t, set(v[1]), read(map[string]string{s.env: v[0]}, s.flag, v[1]), "flag over variable")
+			require.Equal(t, ofFile, read(map[string]string{s.env: ""}), "an empty variable is none")
+		})
+	}
+}
+
+func TestLevelSources(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "agent.toml", minimalFile) // says warn
+	for name, tc := range map[string]struct {
+		env   map[string]string
+		flags []string
+		want  slog.Level
+	}{
+		"file":                   {nil, nil, slog.LevelWarn},
+		"RUST_LOG":               {map[string]string{"RUST_LOG": "debug"}, nil, slog.LevelDebug},
+		"RUST_LOG for us":        {map[string]string{"RUST_LOG": "hyper=trace,kanade_agent=error"}, nil, slog.LevelError},
+		"RUST_LOG for others":    {map[string]string{"RUST_LOG": "hyper=trace"}, nil, slog.LevelWarn},
+		"RUST_LOG that is wrong": {map[string]string{"RUST_LOG": "loud"}, nil, slog.LevelWarn},
+		"our variable over it":   {map[string]string{"RUST_LOG": "debug", "KANADE_LOG_LEVEL": "error"}, nil, slog.LevelError},
+		"flag over all":          {map[string]string{"RUST_LOG": "debug", "KANADE_LOG_LEVEL": "error"}, []string{"log-level", "trace"}, levelTrace},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := load(flagged(append([]string{"config", path}, tc.flags...)...), testSurroundings(t, tc.env))
+			require.NoError(t, err)
+			require.Equal(t, tc.want, got.config.LogLevel)
+			require.Empty(t, got.warnings)
+		})
+	}
+}
+
+func TestLevelInFileThatMeansNothing(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "agent.toml", "[agent]\nid='a'\nnats_url='nats://h'\n[log]\npath='/x/a.log'\nlevel='loud'\n")
+	got, err := load(flagged("config", path), testSurroundings(t, nil))
+	require.NoError(t, err)
+	require.Equal(t, slog.LevelInfo, got.config.LogLevel)
+	require.Len(t, got.warnings, 1)
+}
+
+func TestFilterLevel(t *testing.T) {
+	t.Parallel()
+	for filter, want := range map[string]any{
+		"info": slog.LevelInfo, "WARN": slog.LevelWarn, " debug ": slog.LevelDebug, "off": levelOff,
+		"info,kanade_agent=debug": slog.LevelDebug, "kanade_agent=debug,info": slog.LevelDebug,
+		"info,hyper=trace": slog.LevelInfo, "info,loud,=,x=": slog.LevelInfo,
+		"kanade_agent=error": slog.LevelError, "kanade_agent = error": slog.LevelError,
+		"kanade_agent=loud,warn": slog.LevelWarn,
+		"error,info":             slog.LevelInfo,
+		"":                       nil, "loud": nil, "hyper=trace": nil, ",,": nil,
+	} {
+		level, ok := filterLevel(filter)
+		require.Equal(t, want != nil, ok, filter)
+		if ok {
+			require.Equal(t, want, level, filter)
+		}
+	}
+}
+
+func TestWithoutFile(t *testing.T) {
+	t.Parallel()
+	around := testSurroundings(t, nil)
+	got, err := load(flagged("nats-url", "nats://a:4222", "nats-url", "nats://b:4222"), around)
+	require.NoError(t, err)
+	require.Empty(t, got.path)
+	require.Equal(t, []string{"nats://a:4222", "nats://b:4222"}, got.config.Servers)
+	require.Equal(t, around.dirs.data, got.config.StateDir)
+	require.Equal(t, agent.DefaultConfig().ID, got.config.ID)
+	require.Empty(t, got.config.LogFile)
+	require.Equal(t, slog.LevelInfo, got.config.LogLevel)
+
+	_, err = load(nil, testSurroundings(t, map[string]string{"KANADE_NATS_URL": "nats://a:4222"}))
+	require.NoError(t, err)
+	_, err = load(flagged("id", "a"), testSurroundings(t, nil))
+	require.ErrorIs(t, err, errNoConfig)
+	require.ErrorContains(t, err, "--nats-url")
+}
+
+func TestRelativeDataDirBecomesAbsolute(t *testing.T) {
+	t.Parallel()
+	got, err := load(flagged("nats-url", "nats://a"), testSurroundings(t, map[string]string{"KANADE_AGENT_DATA_DIR": filepath.Join("x", "y")}))
+	require.NoError(t, err)
+	require.Equal(t, abs(t, filepath.Join("x", "y")), got.config.StateDir)
+}
+
+func TestLoadErrors(t *testing.T) {
+	t.Parallel()
+	const head, log = "[agent]\nid='a'\nnats_url='nats://h'\n", "[log]\npath='/x/a.log'\nlevel='info'\n"
+	for name, tc := range map[string]struct{ src, want string }{
+		"empty":             {"", ": table [agent] is missing"},
+		"no agent":          {log, ": table [agent] is missing"},
+		"no log":            {head, ": table [log] is missing"},
+		"no id":             {"[agent]\nnats_url='nats://h'\n" + log, ": agent.id is missing"},
+		"no url":            {"[agent]\nid='a'\n" + log, ": agent.nats_url is missing"},
+		"no path":           {head + "[log]\nlevel='info'\n", ": log.path is missing"},
+		"no level":          {head + "[log]\npath='/x'\n", ": log.level is missing"},
+		"broken":            {"[agent\nid='a'", ":1:7: expected ']' to close table name"},
+		"broken string":     {"[agent]\nid = 'x\n", ":2:8: literal strings cannot have new lines"},
+		"twice":             {"[agent]\nid='a'\nid='b'\n", ":3:1: key id is already defined"},
+		"id number":         {"[agent]\nid = 5\n", ":2:6: agent.id must be a string, not of type integer"},
+		"id table":          {"[agent.id]\nx=1\n", ":1:2: agent.id must be a string"},
+		"groups string":     {"[agent]\ngroups = 'x'\n", ":2:10: agent.groups must be a list of strings, not of type string"},
+		"groups numbers":    {"[agent]\ngroups = [1]\n", ":2:11: agent.groups must be a list of strings, not of type integer"},
+		"keep_days text":    {"[log]\nkeep_days = '4'\n", ":2:13: log.keep_days must be an integer, not of type string"},
+		"keep_days float":   {"[log]\nkeep_days = 4.5\n", ":2:13: log.keep_days must be an integer, not of type float"},
+		"keep_days less":    {head + log + "keep_days = -1\n", `: log.keep_days: "-1" is not a whole number`},
+		"concurrency":       {head + "concurrency = 9999999999\n" + log, `: agent.concurrency: "9999999999" is not a whole number`},
+		"grace number":      {"[agent]\ngrace = 5\n", "agent.grace must be a string, not of type integer"},
+		"grace":             {head + "grace = '5x'\n" + log, `: agent.grace: "5x" is not a duration from 0s to 15s`},
+		"grace too long":    {head + "grace = '16s'\n" + log, `: agent.grace: "16s" is not a duration from 0s to 15s`},
+		"agent is no table": {"agent = 5\n", ":1:9: agent must be a table, not of type integer"},
+		"agent is a list":   {"[[agent]]\nid='a'\n", ":1:3: agent must be a table"},
+		"tls text":          {"[tls]\nca = 1\n", ":2:6: tls.ca must be a string"},
+		"include":           {"include = ['b.toml']\n" + head + log, ": include is not supported"},
+		"teravars":          {head + log + "[teravars]\ninclude=['b']\n", ": [teravars] is not supported"},
+		"template":          {"\n{% for x in y %}\n", `:2:4: the template tag "for" is not supported`},
+		"not UTF-8":         {"[agent]\nid='\xff'\n", ": not UTF-8 text"},
+		"UTF-16":            {"\xff\xfe[\x00a\x00", ": not UTF-8 text"},
+		"token file":        {head + "token_file='/no/such/file'\n" + log, ": agent.token_file: open /no/such/file"},
+		"half a pair":       {head + "user='u'\n" + log, "one is set without the other"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := writeFile(t, "agent.toml", tc.src)
+			_, err := load(flagged("config", path), testSurroundings(t, nil))
+			require.ErrorContains(t, err, tc.want)
+			require.NotContains(t, err.Error(), "\n")
+			if tc.want[0] == ':' {
+				require.ErrorContains(t, err, path+tc.want, "the file comes first")
+			}
+		})
+	}
+}
+
+func TestMissingKeyMayComeFromElsewhere(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "agent.toml", "[agent]\nid='a'\n[log]\npath='/x/a.log'\nlevel='info'\n")
+	got, err := load(flagged("config", path), testSurroundings(t, map[string]string{"KANADE_NATS_URL": "nats://env"}))
+	require.NoError(t, err)
+	require.Equal(t, []string{"nats://env"}, got.config.Servers)
+}
+
+func TestBadValuesNameTheirPlace(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "agent.toml", minimalFile)
+	_, err := load(flagged("config", path, "grace", "soon"), testSurroundings(t, nil))
+	require.ErrorContains(t, err, "--grace: ")
+	_, err = load(flagged("config", path, "log-level", "loud"), testSurroundings(t, nil))
+	require.ErrorContains(t, err, "--log-level: ")
+	_, err = load(flagged("config", path), testSurroundings(t, map[string]string{"KANADE_AGENT_CONCURRENCY": "-1"}))
+	require.ErrorContains(t, err, "KANADE_AGENT_CONCURRENCY: ")
+	_, err = load(flagged("config", filepath.Join(t.TempDir(), "none.toml")), testSurroundings(t, nil))
+	require.ErrorIs(t, err, os.ErrNotExist)
+	_, err = load(flagged("config", writeFile(t, "big.toml", string(make([]byte, maxConfigBytes+1)))), testSurroundings(t, nil))
+	require.ErrorContains(t, err, "larger than")
+}
+
+func TestByteOrderMarkAndCRLF(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "agent.toml", "\ufeff[agent]\r\nid = 'a'\r\nnats_url = 'nats://h'\r\n[log]\r\npath='/x/a.log'\r\nlevel='info'\r\n")
+	got, err := load(flagged("config", path), testSurroundings(t, nil))
+	require.NoError(t, err)
+	require.Equal(t, "a", got.config.ID)
+}
+
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	secret := writeFile(t, "secret", "  from-file\r\n")
+	flagSecret := writeFile(t, "secret", "from-flag\n")
+	token := func(s string) agent.Config { return agent.Config{Token: agent.Secret(s)} }
+	pair := func(u, p string) agent.Config { return agent.Config{User: u, Password: agent.Secret(p)} }
+	fileToken := "token_file = '" + filepath.ToSlash(secret) + "'\n"
+	filePair := "user = 'fu'\npassword_file = '" + filepath.ToSlash(secret) + "'\n"
+	for name, tc := range map[string]struct {
+		file   string
+		env    map[string]string
+		stored storedSecrets
+		flags  []string
+		want   agent.Config
+		err    string
+		warns  int
+	}{
+		"none":                    {},
+		"token of the file":       {file: fileToken, want: token("from-file")},
+		"pair of the file":        {file: filePair, want: pair("fu", "from-file")},
+		"nkey of the file":        {file: "nkey_file='/k'\n", want: agent.Config{NKeyFile: abs(t, "/k")}},
+		"creds of the file":       {file: "creds_file='/k'\n", want: agent.Config{CredsFile: abs(t, "/k")}},
+		"env over file":           {file: filePair, env: map[string]string{"KANADE_NATS_TOKEN": "t"}, want: token("t")},
+		"pair of env":             {file: fileToken, env: map[string]string{"KANADE_NATS_USER": "u", "KANADE_NATS_PASSWORD": "p"}, want: pair("u", "p")},
+		"nkey of env":             {file: fileToken, env: map[string]string{"KANADE_NATS_NKEY_FILE": "/k"}, want: agent.Config{NKeyFile: abs(t, "/k")}},
+		"creds of env":            {file: fileToken, env: map[string]string{"KANADE_NATS_CREDS_FILE": "/k"}, want: agent.Config{CredsFile: abs(t, "/k")}},
+		"empty env is none":       {file: fileToken, env: map[string]string{"KANADE_NATS_TOKEN": "", "KANADE_NATS_USER": ""}, want: token("from-file")},
+		"flag over env":           {env: map[string]string{"KANADE_NATS_TOKEN": "t"}, flags: []string{"token-file", flagSecret}, want: token("from-flag")},
+		"flag pair over registry": {stored: storedSecrets{token: "r"}, flags: []string{"user", "u", "password-file", flagSecret}, want: pair("u", "from-flag")},
+		"registry over env":       {env: map[string]string{"KANADE_NATS_TOKEN": "t"}, stored: storedSecrets{token: "r"}, want: token("r")},
+		"registry pair":           {env: map[string]string{"KANADE_NATS_USER": "u", "KANADE_NATS_PASSWORD": "p"}, stored: storedSecrets{user: "ru", password: "rp"}, want: pair("ru", "rp")},
+		"pair over token":         {env: map[string]string{"KANADE_NATS_USER": "u", "KANADE_NATS_PASSWORD": "p"}, stored: storedSecrets{token: "r"}, want: pair("u", "p"), warns: 1},
+		"half in env":             {file: filePair, env: map[string]string{"KANADE_NATS_USER": "u"}, err: "one is set without the other"},
+		"half in env, token too":  {env: map[string]string{"KANADE_NATS_PASSWORD": "p", "KANADE_NATS_TOKEN": "t"}, err: "one is set without the other"},
+		"half in the registry":    {env: map[string]string{"KANADE_NATS_USER": "u", "KANADE_NATS_PASSWORD": "p"}, stored: storedSecrets{user: "ru"}, err: "one is set without the other"},
+		"half by flags":           {env: map[string]string{"KANADE_NATS_PASSWORD": "p"}, flags: []string{"user", "u"}, err: "one is set without the other"},
+		"empty token file":        {flags: []string{"token-file", writeFile(t, "empty", " \n")}, err: "the file is empty"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := writeFile(t, "agent.toml", "[agent]\nid='a'\nnats_url='nats://h'\n"+tc.file+"[log]\npath='/x/a.log'\nlevel='info'\n")
+			around := testSurroundings(t, tc.env)
+			around.secrets = func() (storedSecrets, error) { return tc.stored, nil }
+			got, err := load(flagged(append([]string{"config", path}, tc.flags...)...), around)
+			if tc.err != "" {
+				require.ErrorContains(t, err, tc.err)
+				return
+			}
+			require.NoError(t, err)
+			c := got.config
+			require.Equal(t, tc.want, agent.Config{Token: c.Token, User: c.User, Password: c.Password, NKeyFile: c.NKeyFile, CredsFile: c.CredsFile})
+			require.Len(t, got.warnings, tc.warns)
+			require.NoError(t, c.Validate())
+		})
+	}
+}
+
+func TestRegistryThatCannotBeReadIsNamed(t *testing.T) {
+	t.Parallel()
+	around := testSurroundings(t, map[string]string{"KANADE_NATS_TOKEN": "t"})
+	around.secrets = func() (storedSecrets, error) { return storedSecrets{}, errors.New("access is denied") }
+	got, err := load(flagged("nats-url", "nats://h"), around)
+	require.NoError(t, err)
+	require.Equal(t, agent.Secret("t"), got.config.Token)
+	require.Len(t, got.warnings, 1)
+	require.Contains(t, got.warnings[0], "access is denied")
+}
+
+func TestHostScope(t *testing.T) {
+	t.Parallel()
+	r, err := expand("{{ system.os }}/{{ system.arch }}/{{ system.host }}/{{ system.user }}/{{ system.cwd }}", hostScope(os.LookupEnv))
+	require.NoError(t, err)
+	host, err := os.Hostname()
+	require.NoError(t, err)
+	cwd, err := os.Getwd()
+	require.NoError(t, err)
+	require.Contains(t, r.text, wireOS(runtime.GOOS)+"/"+wireArch(runtime.GOARCH)+"/"+host+"/")
+	require.Contains(t, r.text, cwd)
+	require.Equal(t, "macos", wireOS("darwin"))
+	require.Equal(t, "aarch64", wireArch("arm64"))
+	require.Equal(t, "x86", wireArch("386"))
+	require.Equal(t, "riscv64", wireArch("riscv64"))
+}

@@ -1,0 +1,176 @@
+package agentcli
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// steppedClock stands still until it is moved.
+type steppedClock struct{ at time.Time }
+
+func (c *steppedClock) now() time.Time { return c.at }
+
+func newTestFile(t *testing.T, pattern string, keep int) (*dailyFile, *steppedClock, *[]string) {
+	t.Helper()
+	var warnings []string
+	d := newDailyFile(pattern, keep, func(err error) { warnings = append(warnings, err.Error()) })
+	t.Cleanup(func() { require.NoError(t, d.Close()) })
+	clock := &steppedClock{at: time.Date(2026, 1, 30, 23, 59, 59, 0, time.UTC)}
+	d.now = clock.now
+	return d, clock, &warnings
+}
+
+func write(t *testing.T, d *dailyFile, line string) {
+	t.Helper()
+	n, err := d.Write([]byte(line))
+	require.NoError(t, err)
+	require.Equal(t, len(line), n)
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	var list []string
+	for _, entry := range entries {
+		list = append(list, entry.Name())
+	}
+	return list
+}
+
+func content(t *testing.T, path ...string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(path...))
+	require.NoError(t, err)
+	return string(data)
+}
+
+func TestDailyFileNames(t *testing.T) {
+	t.Parallel()
+	for pattern, want := range map[string]string{
+		"agent.log": "agent.2026-01-30.log", "a.b.txt": "a.b.2026-01-30.txt",
+		"kanade": "kanade.2026-01-30.log", ".log": "agent.2026-01-30.log",
+	} {
+		dir := t.TempDir()
+		d, _, warnings := newTestFile(t, filepath.Join(dir, "logs", pattern), 3)
+		write(t, d, "x\n")
+		require.Equal(t, []string{want}, names(t, filepath.Join(dir, "logs")), pattern)
+		require.Empty(t, *warnings)
+	}
+}
+
+func TestDailyFileIsPrivate(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		require.Equal(t, "windows", runtime.GOOS) // access there is inherited from the folder
+		return
+	}
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	d, _, _ := newTestFile(t, filepath.Join(dir, "x.log"), 3)
+	write(t, d, "x\n")
+	folder, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o700), folder.Mode().Perm())
+	file, err := os.Stat(filepath.Join(dir, "x.2026-01-30.log"))
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o600), file.Mode().Perm())
+}
+
+func TestDailyFileRotatesAtMidnightUTC(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d, clock, _ := newTestFile(t, filepath.Join(dir, "x.log"), 14)
+	clock.at = clock.at.In(time.FixedZone("east", 9*3600)) // there it is the 31st already
+	write(t, d, "one\n")
+	clock.at = clock.at.Add(time.Second)
+	write(t, d, "two\n")
+	write(t, d, "three\n")
+	require.Equal(t, []string{"x.2026-01-30.log", "x.2026-01-31.log"}, names(t, dir))
+	require.Equal(t, "one\n", content(t, dir, "x.2026-01-30.log"))
+	require.Equal(t, "two\nthree\n", content(t, dir, "x.2026-01-31.log"))
+}
+
+func TestDailyFileAppendsAfterRestart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, line := range []string{"one\n", "two\n"} {
+		d, _, _ := newTestFile(t, filepath.Join(dir, "x.log"), 14)
+		write(t, d, line)
+		require.NoError(t, d.Close())
+	}
+	require.Equal(t, "one\ntwo\n", content(t, dir, "x.2026-01-30.log"))
+}
+
+func TestDailyFileKeepsTheNewest(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	others := []string{"x.log", "x.2026-13-01.log", "x.old.log", "y.2020-01-01.log", "x.2020-01-01.log.gz", "x.2020-01-01.txt"}
+	for _, name := range append([]string{"x.2020-01-01.log", "x.2025-12-31.log"}, others...) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+	}
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "x.2019-01-01.log"), 0o700))
+	d, clock, warnings := newTestFile(t, filepath.Join(dir, "x.log"), 2)
+	write(t, d, "a\n")
+	require.ElementsMatch(t, append([]string{"x.2019-01-01.log", "x.2025-12-31.log", "x.2026-01-30.log"}, others...), names(t, dir), "at the start")
+	for range 3 {
+		clock.at = clock.at.Add(24 * time.Hour)
+		write(t, d, "b\n")
+	}
+	require.ElementsMatch(t, append([]string{"x.2019-01-01.log", "x.2026-02-01.log", "x.2026-02-02.log"}, others...), names(t, dir), "at each rotation")
+	require.Empty(t, *warnings)
+}
+
+func TestDailyFileThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "logs")
+	require.NoError(t, os.WriteFile(dir, nil, 0o600)) // a file where the folder should be
+	d, _, warnings := newTestFile(t, filepath.Join(dir, "x.log"), 2)
+	write(t, d, "lost\n")
+	write(t, d, "lost\n")
+	require.Len(t, *warnings, 1, "said once, not for every line")
+	require.NoError(t, os.Remove(dir))
+	write(t, d, "written\n")
+	require.Equal(t, "written\n", content(t, dir, "x.2026-01-30.log"))
+	require.Len(t, *warnings, 1)
+}
+
+func TestDailyFileHasALimit(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d, clock, warnings := newTestFile(t, filepath.Join(dir, "x.log"), 2)
+	d.limit = 100
+	line := strings.Repeat("x", 39) + "\n"
+	for range 5 {
+		write(t, d, line)
+	}
+	require.Len(t, content(t, dir, "x.2026-01-30.log"), 80)
+	require.Len(t, *warnings, 1)
+	require.Contains(t, (*warnings)[0], "has reached 100 bytes")
+	clock.at = clock.at.Add(24 * time.Hour)
+	write(t, d, line)
+	require.Equal(t, line, content(t, dir, "x.2026-01-31.log"))
+}
+
+func TestDailyFileTakesConcurrentWriters(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d, _, _ := newTestFile(t, filepath.Join(dir, "x.log"), 2)
+	var writers sync.WaitGroup
+	for range 8 {
+		writers.Go(func() {
+			for range 50 {
+				_, _ = d.Write([]byte("a whole line\n"))
+			}
+		})
+	}
+	writers.Wait()
+	require.Equal(t, strings.Repeat("a whole line\n", 400), content(t, dir, "x.2026-01-30.log"))
+}

@@ -1,0 +1,59 @@
+// Package outbox keeps messages on disk until a JetStream stream has them.
+//
+// An [Outbox] is a folder with one file a record. [Outbox.Put] makes a record
+// durable, [Outbox.Drain] publishes what is pending and removes each file after
+// the broker's acknowledgement. The broker, its streams and the connection may
+// be absent for any time; nothing has to be restarted when they come.
+//
+//	box, err := outbox.Open(dir, outbox.WithTransport(retry.FromNATS(nc)))
+//	if err != nil {
+//		return err
+//	}
+//	defer box.Close()
+//	go box.Drain(ctx, js) // js is a jetstream.JetStream; ends with ctx
+//	return box.Put(ctx, outbox.Record{Subject: "orders.new", Data: data})
+//
+// # Guarantees
+//
+// A record is on disk when Put returns nil: file written and synced under a
+// temporary name, renamed, folder synced. It survives the death of the process
+// and a power cut. A file is removed only after a stream has acknowledged its
+// record (a "duplicate" acknowledgement counts) and the [WithBeforeRemove] hook
+// has agreed. So every record is delivered at least once. Each publish carries
+// the record's MsgID as Nats-Msg-Id; within the stream's duplicate window the
+// broker keeps one copy.
+//
+// A Put under a name that is still pending changes nothing and returns nil: the
+// first record stays. Records are never rewritten.
+//
+// One record that fails waits by itself (1, 2, 4 … 300 s) and holds up no
+// other. While most fail, fewer are tried at a time. With [WithTransport]
+// nothing is tried while the connection is down, and everything at once when
+// it is up. A file that cannot be decoded is kept, counted and reported once.
+//
+// # Not guaranteed
+//
+// Exactly-once beyond the duplicate window: after a power cut a removed file
+// can come back, after a crash between acknowledgement and removal it is still
+// there, and a record whose acknowledgement was lost is sent again. Order on
+// the wire is that of the files' modification times only roughly, unless
+// [WithWindow] is 1. There is no limit on the number or size of pending
+// records yet; each costs about 250 bytes of memory and its file. Contents are
+// read right before their publish, at most 8 MiB (or one record) at a time.
+//
+// # Files
+//
+// The file of a record is exactly what the [Codec] writes and is called
+// <name>.json. A name is used as it is when it consists of 1 to 128 of
+// a-z 0-9 . _ -, does not begin or end with a dot, is no Windows device name
+// (with or without an extension) and does not look like a hash. For any other
+// name, and when a file is in the way that only case tells apart or that cannot
+// be decoded, it is "sha256-" and the hex SHA-256 of the name. So no two names
+// share a file on any file system.
+//
+// Regular files *.json that others put into the folder are records too,
+// whatever their name; they are found at Open, at the start of a Drain or
+// Flush, and within 70 s during a Drain. Let them appear under their name by a
+// rename. Files *.json.tmp are removed at Open. The file .lock keeps other
+// processes out (flock, on Windows LockFileEx) and stays.
+package outbox

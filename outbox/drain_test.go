@@ -1,0 +1,564 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+)
+
+var errRefused = errors.New("refused")
+
+// drained waits, without a clock, until the box has nothing pending. In a
+// synctest bubble the waiting moves the virtual time on.
+func drained(t testing.TB, box *Outbox) {
+	t.Helper()
+	eventually(t, func() bool { return box.Stats().Pending == 0 })
+}
+
+func eventually(t testing.TB, ok func() bool) {
+	t.Helper()
+	require.Eventually(t, ok, patience, 5*time.Millisecond)
+}
+
+func TestDrainWakesOnPut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		box := openBox(t, t.TempDir())
+		var s stream
+		startDrain(t, box, &s)
+		synctest.Wait()
+		before := time.Now()
+		put(t, box, "a", "b")
+		synctest.Wait()
+		require.Equal(t, []string{"data of a", "data of b"}, slices.Sorted(slices.Values(s.data())))
+		require.Equal(t, before, time.Now(), "no timer on the way")
+		require.Equal(t, Stats{Put: 2, Sent: 2}, box.Stats())
+	})
+}
+
+func TestOrderIsAgeThenName(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	box := openBox(t, dir, WithWindow(1))
+	put(t, box, "d", "b", "c", "a")
+	require.NoError(t, box.Close())
+	for name, age := range map[string]time.Duration{"d.json": 3 * time.Hour, "a.json": 2 * time.Hour, "b.json": time.Hour} {
+		setAge(t, dir, name, age)
+	}
+	same := time.Now().Add(-time.Hour).Truncate(time.Second)
+	for _, name := range []string{"b.json", "c.json"} {
+		require.NoError(t, os.Chtimes(filepath.Join(dir, name), same, same))
+	}
+	box = openBox(t, dir, WithWindow(1))
+	var s stream
+	_, err := box.Flush(t.Context(), &s)
+	require.NoError(t, err)
+	require.Equal(t, []string{"data of d", "data of a", "data of b", "data of c"}, s.data())
+}
+
+func TestWindowBoundsWhatIsInFlight(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		box := openBox(t, t.TempDir(), WithWindow(5))
+		for i := range 20 {
+			put(t, box, fmt.Sprint(i))
+		}
+		release := make(chan struct{})
+		var waiting atomic.Int32
+		startDrain(t, box, publisherFunc(func(ctx context.Context, m *nats.Msg) (*jetstream.PubAck, error) {
+			waiting.Add(1)
+			<-release
+			return &jetstream.PubAck{}, nil
+		}))
+		synctest.Wait()
+		require.EqualValues(t, 5, waiting.Load())
+		require.Equal(t, 5, box.Stats().InFlight)
+		release <- struct{}{}
+		synctest.Wait()
+		require.EqualValues(t, 6, waiting.Load(), "one has gone, one has followed")
+		close(release)
+		synctest.Wait()
+		require.Zero(t, box.Stats().Pending)
+	})
+}
+
+func TestLargeRecordsGoOneByOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		box := openBox(t, t.TempDir())
+		for i := range 3 {
+			r := record(fmt.Sprint(i))
+			r.Data = make([]byte, windowBytes)
+			require.NoError(t, box.Put(t.Context(), r))
+		}
+		release := make(chan struct{})
+		startDrain(t, box, publisherFunc(func(context.Context, *nats.Msg) (*jetstream.PubAck, error) {
+			<-release
+			return &jetstream.PubAck{}, nil
+		}))
+		synctest.Wait()
+		require.Equal(t, 1, box.Stats().InFlight)
+		close(release)
+		synctest.Wait()
+		require.Zero(t, box.Stats().Pending)
+	})
+}
+
+// Only an acknowledgement removes a file; each publish has 30 s for it.
+func TestFileStaysUntilTheAck(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		box := openBox(t, dir)
+		put(t, box, "a", "b")
+		var tries atomic.Int32
+		stop := startDrain(t, box, publisherFunc(func(ctx context.Context, m *nats.Msg) (*jetstream.PubAck, error) {
+			tries.Add(1)
+			return swallow(ctx, m)
+		}))
+		time.Sleep(ackWait - time.Second)
+		synctest.Wait()
+		require.EqualValues(t, 2, tries.Load())
+		require.Zero(t, box.Stats().Failed)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		require.EqualValues(t, 2, box.Stats().Failed)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		require.Greater(t, tries.Load(), int32(4))
+		stop()
+		require.Equal(t, []string{"a.json", "b.json"}, files(t, dir))
+		require.Equal(t, 2, box.Stats().Pending)
+	})
+}
+
+func TestNeitherAckNorErrorIsAFailure(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	box := openBox(t, dir)
+	put(t, box, "a")
+	_, err := box.Flush(t.Context(), publisherFunc(func(context.Context, *nats.Msg) (*jetstream.PubAck, error) {
+		return nil, nil
+	}))
+	require.ErrorIs(t, err, errNoAck)
+	require.Equal(t, []string{"a.json"}, files(t, dir))
+}
+
+func TestDuplicateAckIsADelivery(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	box := openBox(t, dir)
+	put(t, box, "a")
+	s := stream{seen: map[string]bool{"id-a": true}}
+	sent, err := box.Flush(t.Context(), &s)
+	require.NoError(t, err)
+	require.Equal(t, 1, sent)
+	require.Empty(t, files(t, dir))
+	require.Equal(t, Stats{Put: 1, Sent: 1, Duplicates: 1}, box.Stats())
+}
+
+func TestHeaderAndMessageID(t *testing.T) {
+	t.Parallel()
+	box := openBox(t, t.TempDir())
+	r := record("a")
+	r.Header = nats.Header{"Kind": {"x"}}
+	require.NoError(t, box.Put(t.Context(), r))
+	require.Len(t, r.Header, 1, "the caller's header is not touched")
+	var s stream
+	_, err := box.Flush(t.Context(), &s)
+	require.NoError(t, err)
+	require.Equal(t, nats.Header{"Kind": {"x"}, jetstream.MsgIDHeader: {"id-a"}}, s.msgs[0].Header)
+	require.Equal(t, "test.records", s.msgs[0].Subject)
+}
+
+func TestOneRefusedRecordHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		box := openBox(t, t.TempDir(), WithWindow(1))
+		s := stream{refuse: func(m *nats.Msg) error {
+			if string(m.Data) == "data of bad" {
+				return errRefused
+			}
+			return nil
+		}}
+		put(t, box, "bad")
+		startDrain(t, box, &s)
+		for i := range 10 {
+			put(t, box, fmt.Sprint(i))
+		}
+		synctest.Wait()
+		require.Len(t, s.data(), 10)
+		require.Equal(t, 11, s.tried())
+		s.setRefuse(nil)
+		time.Sleep(2 * time.Second) // the first pause is 1 s ± 25 %
+		synctest.Wait()
+		require.Len(t, s.data(), 11)
+	})
+}
+
+func TestPausesGrow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		box := openBox(t, t.TempDir())
+		put(t, box, "a")
+		s := stream{refuse: func(*nats.Msg) error { return errRefused }}
+		startDrain(t, box, &s)
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		// 1 + 2 + … + 256 s, then one every 300 s, each ± 25 %.
+		require.InDelta(t, 9+(86_400-511)/300, s.tried(), 20)
+		require.Equal(t, 1, box.Stats().Pending)
+	})
+}
+
+// A stream that is missing costs little, whatever the backlog, and everything
+// goes out when it is there.
+func TestMissingStreamNarrowsTheWindow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		box := openBox(t, t.TempDir())
+		for i := range 200 {
+			put(t, box, fmt.Sprint(i))
+		}
+		var inFlight, most atomic.Int32
+		var created atomic.Bool
+		startDrain(t, box, publisherFunc(func(context.Context, *nats.Msg) (*jetstream.PubAck, error) {
+			defer inFlight.Add(-1)
+			most.Store(max(most.Load(), inFlight.Add(1)))
+			time.Sleep(500 * time.Millisecond) // nats.go asks three times
+			if !created.Load() {
+				return nil, jetstream.ErrNoStreamResponse
+			}
+			return &jetstream.PubAck{}, nil
+		}))
+		time.Sleep(5 * time.Second)
+		most.Store(0)
+		time.Sleep(time.Minute)
+		require.LessOrEqual(t, most.Load(), int32(narrowest))
+		created.Store(true)
+		time.Sleep(10 * time.Minute) // the longest pause is 300 s + 25 %
+		require.Zero(t, box.Stats().Pending)
+	})
+}
+
+func TestNothingIsTriedWhileDisconnected(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLink(false)
+		box := openBox(t, t.TempDir(), WithTransport(l))
+		put(t, box, "a", "b")
+		var s stream
+		startDrain(t, box, &s)
+		time.Sleep(time.Hour)
+		require.Zero(t, s.tried(), "a publish before the first connect would fail for its header")
+		_, err := box.Flush(t.Context(), &s)
+		require.ErrorIs(t, err, ErrDraining)
+		before := time.Now()
+		l.set(true)
+		synctest.Wait()
+		require.Len(t, s.data(), 2)
+		require.Equal(t, before, time.Now())
+		require.Zero(t, box.Stats().Failed)
+	})
+}
+
+// What was under way when the connection went is not a failure and goes out
+// again at once when it is back, pauses or not.
+func TestReconnectStartsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLink(true)
+		box := openBox(t, t.TempDir(), WithTransport(l))
+		put(t, box, "hangs", "refused")
+		var s stream
+		var back atomic.Bool
+		startDrain(t, box, publisherFunc(func(ctx context.Context, m *nats.Msg) (*jetstream.PubAck, error) {
+			switch {
+			case back.Load():
+				return s.PublishMsg(ctx, m)
+			case string(m.Data) == "data of refused":
+				return nil, errRefused
+			default:
+				return swallow(ctx, m)
+			}
+		}))
+		time.Sleep(10 * time.Second)
+		failed := box.Stats().Failed
+		require.NotZero(t, failed)
+		l.set(false)
+		synctest.Wait()
+		require.Zero(t, box.Stats().InFlight)
+		time.Sleep(time.Hour)
+		back.Store(true)
+		before := time.Now()
+		l.set(true)
+		synctest.Wait()
+		require.Len(t, s.data(), 2)
+		require.Equal(t, before, time.Now())
+		require.Equal(t, failed, box.Stats().Failed, "the lost connection was nobody's failure")
+	})
+}
+
+func TestFlushNeedsAConnection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLink(false)
+		box := openBox(t, t.TempDir(), WithTransport(l))
+		sent, err := box.Flush(t.Context(), &stream{})
+		require.NoError(t, err, "nothing to do")
+		require.Zero(t, sent)
+		put(t, box, "a")
+		_, err = box.Flush(t.Context(), &stream{})
+		require.ErrorIs(t, err, ErrNotConnected)
+		l.set(true)
+		result := make(chan error)
+		go func() {
+			_, err := box.Flush(t.Context(), publisherFunc(swallow))
+			result <- err
+		}()
+		synctest.Wait()
+		l.set(false)
+		require.ErrorIs(t, <-result, ErrNotConnected)
+		require.Zero(t, box.Stats().Failed)
+		require.Equal(t, 1, box.Stats().Pending)
+	})
+}
+
+func TestFlushIsOnePass(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	box := openBox(t, dir, WithWindow(2))
+	put(t, box, "a", "b", "bad", "c", "worse")
+	s := stream{refuse: func(m *nats.Msg) error {
+		if len(m.Data) > len("data of x") {
+			return errRefused
+		}
+		return nil
+	}}
+	for pass := range 3 {
+		sent, err := box.Flush(t.Context(), &s)
+		require.ErrorIs(t, err, errRefused)
+		require.ErrorContains(t, err, "2 records not delivered")
+		require.Equal(t, []int{3, 0, 0}[pass], sent)
+		require.Equal(t, 5+2*pass, s.tried(), "each once a pass, pause or not")
+	}
+	require.Equal(t, []string{"bad.json", "worse.json"}, files(t, dir))
+}
+
+func TestFlushEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		box := openBox(t, t.TempDir())
+		put(t, box, "a")
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		_, err := box.Flush(ctx, publisherFunc(swallow))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, 1, box.Stats().Pending)
+	})
+}
+
+func TestFlushWhilePutsGoOn(t *testing.T) {
+	t.Parallel()
+	box := openBox(t, t.TempDir())
+	put(t, box, "first")
+	n := 0
+	sent, err := box.Flush(t.Context(), publisherFunc(func(context.Context, *nats.Msg) (*jetstream.PubAck, error) {
+		n++
+		put(t, box, fmt.Sprint(n)) // one more comes with each that goes
+		return &jetstream.PubAck{}, nil
+	}))
+	require.NoError(t, err)
+	require.Equal(t, 1, sent)
+	require.Equal(t, 1, box.Stats().Pending)
+}
+
+func TestBeforeRemove(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		var mu sync.Mutex
+		var events []string
+		note := func(event string) {
+			mu.Lock()
+			defer mu.Unlock()
+			events = append(events, event)
+		}
+		failures := 2
+		hook := func(_ context.Context, r Record) error {
+			require.FileExists(t, filepath.Join(dir, "a.json"))
+			require.Equal(t, []byte("data of a"), r.Data)
+			require.Equal(t, "a", r.Name)
+			require.False(t, r.Queued.IsZero())
+			note("hook")
+			if failures--; failures >= 0 {
+				return errRefused
+			}
+			return nil
+		}
+		box := openBox(t, dir, WithBeforeRemove(hook))
+		put(t, box, "a")
+		startDrain(t, box, publisherFunc(func(context.Context, *nats.Msg) (*jetstream.PubAck, error) {
+			note("publish")
+			return &jetstream.PubAck{}, nil
+		}))
+		synctest.Wait()
+		require.Equal(t, []string{"a.json"}, files(t, dir), "the hook has refused")
+		require.Equal(t, Stats{Pending: 1, Put: 1, Sent: 1, Failed: 1}, box.Stats())
+		time.Sleep(time.Minute)
+		require.Equal(t, []string{"publish", "hook", "hook", "hook"}, events)
+		require.Empty(t, files(t, dir))
+		require.Zero(t, box.Stats().Pending)
+	})
+}
+
+func TestUndecodableFile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		var log countingHandler
+		box := openBox(t, dir, WithLogger(log.logger()))
+		writeFile(t, dir, "0bad.json", `{"subject":"a","da`)
+		writeFile(t, dir, "1other.json", `{"hello":"world"}`)
+		put(t, box, "a", "b")
+		var s stream
+		startDrain(t, box, &s)
+		synctest.Wait()
+		require.Len(t, s.data(), 2)
+		require.Equal(t, 2, box.Stats().Corrupt)
+		require.Zero(t, box.Stats().Pending)
+		time.Sleep(time.Hour)
+		require.EqualValues(t, 2, log.warnings.Load(), "one for each, once")
+		require.Equal(t, []string{"0bad.json", "1other.json"}, files(t, dir))
+
+		// The copy was just not complete, the other was none of ours.
+		writeFile(t, dir, "0bad.json", `{"subject":"a","data":"aGVsbG8=","msg_id":"x"}`)
+		require.NoError(t, os.Remove(filepath.Join(dir, "1other.json")))
+		time.Sleep(2 * time.Minute)
+		require.Zero(t, box.Stats().Corrupt)
+		require.Equal(t, "hello", s.data()[2])
+	})
+}
+
+func TestFilesDroppedInAreFound(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		box := openBox(t, dir)
+		var s stream
+		startDrain(t, box, &s)
+		time.Sleep(10 * time.Minute)
+		writeFile(t, dir, "DROPPED.json", `{"subject":"a","data":"aGVsbG8="}`)
+		writeFile(t, dir, "not-a-record.txt", "x")
+		require.NoError(t, os.Mkdir(filepath.Join(dir, "folder.json"), 0o700))
+		require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(dir, "link.json")))
+		time.Sleep(rescanEvery + rescanJitter)
+		synctest.Wait()
+		require.Equal(t, []string{"hello"}, s.data())
+		require.Equal(t, Stats{Sent: 1}, box.Stats())
+	})
+}
+
+func TestIdleFolderIsNotListed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		// synctest starts in the year 2000; the folder's time is today's.
+		past := time.Now().Add(-time.Hour)
+		box := openBox(t, dir)
+		require.NoError(t, os.Chtimes(dir, past, past))
+		require.NoError(t, box.rescan())
+		settled := box.scanned
+		require.True(t, settled.settled)
+		writeFile(t, dir, "a.json", "x")
+		require.NoError(t, os.Chtimes(dir, past, past)) // as if nothing had happened
+		require.NoError(t, box.rescan())
+		require.Zero(t, box.Stats().Pending)
+		require.NoError(t, os.Chtimes(dir, past, past.Add(time.Second)))
+		require.NoError(t, box.rescan())
+		require.Equal(t, 1, box.Stats().Pending)
+	})
+}
+
+func TestPutBesideDrain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	box := openBox(t, dir)
+	var s stream
+	startDrain(t, box, &s)
+	const writers, each = 8, 50
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for i := range each {
+				require.NoError(t, box.Put(t.Context(), record(fmt.Sprintf("%d-%d", w, i))))
+			}
+		})
+	}
+	wg.Wait()
+	drained(t, box)
+	require.Len(t, s.data(), writers*each)
+	require.Empty(t, files(t, dir))
+	require.Equal(t, Stats{Put: writers * each, Sent: writers * each}, box.Stats())
+}
+
+func TestOneDrainAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		box := openBox(t, t.TempDir())
+		stop := startDrain(t, box, &stream{})
+		synctest.Wait()
+		require.ErrorIs(t, box.Drain(t.Context(), &stream{}), ErrDraining)
+		_, err := box.Flush(t.Context(), &stream{})
+		require.ErrorIs(t, err, ErrDraining)
+		stop()
+		_, err = box.Flush(t.Context(), &stream{})
+		require.NoError(t, err)
+		startDrain(t, box, &stream{})
+	})
+}
+
+func TestDrainEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		box := openBox(t, t.TempDir())
+		put(t, box, "a")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.NoError(t, box.Drain(ctx, publisherFunc(swallow)))
+		require.Equal(t, Stats{Pending: 1, Put: 1}, box.Stats(), "the end of the drain is nobody's failure")
+	})
+}
+
+func TestCloseEndsADrain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		box := openBox(t, dir)
+		put(t, box, "a")
+		ended := make(chan error, 1)
+		go func() { ended <- box.Drain(t.Context(), publisherFunc(swallow)) }()
+		synctest.Wait()
+		require.NoError(t, box.Close())
+		require.ErrorIs(t, <-ended, ErrClosed)
+
+		require.ErrorIs(t, box.Put(t.Context(), record("b")), ErrClosed)
+		require.ErrorIs(t, box.Drain(t.Context(), &stream{}), ErrClosed)
+		_, err := box.Flush(t.Context(), &stream{})
+		require.ErrorIs(t, err, ErrClosed)
+		require.ErrorIs(t, box.Close(), ErrClosed)
+		require.Equal(t, 1, openBox(t, dir).Stats().Pending)
+	})
+}

@@ -1,0 +1,256 @@
+package jstest
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// consume makes a durable consumer named C on ORDERS and iterates over it.
+func (s *suite) consume(cfg jetstream.ConsumerConfig) jetstream.MessagesContext {
+	s.Helper()
+	cfg.Durable = "C"
+	c, err := s.JetStream.CreateOrUpdateConsumer(s.ctx, "ORDERS", cfg)
+	s.ok(err)
+	return s.messages(c)
+}
+
+// messages pulls one message at a time, as the fake does.
+func (s *suite) messages(c jetstream.Consumer) jetstream.MessagesContext {
+	s.Helper()
+	it, err := c.Messages(jetstream.PullMaxMessages(1))
+	s.ok(err)
+	s.Cleanup(it.Stop)
+	return it
+}
+
+// next checks the data of the next message.
+func (s *suite) next(it jetstream.MessagesContext, want string) jetstream.Msg {
+	s.Helper()
+	m, err := it.Next(jetstream.NextContext(s.ctx))
+	s.ok(err)
+	equal(s, "next message", string(m.Data()), want)
+	return m
+}
+
+func (s *suite) ackNext(it jetstream.MessagesContext, want ...string) {
+	s.Helper()
+	for _, w := range want {
+		s.ok(s.next(it, w).Ack())
+	}
+}
+
+func (s *suite) nothing(it jetstream.MessagesContext) {
+	s.Helper()
+	_, err := it.Next(jetstream.NextMaxWait(moment))
+	s.is(err, nats.ErrTimeout)
+}
+
+func (s *suite) consumerInfo() *jetstream.ConsumerInfo {
+	s.Helper()
+	c, err := s.JetStream.Consumer(s.ctx, "ORDERS", "C")
+	s.ok(err)
+	return c.CachedInfo()
+}
+
+var consumerChecks = []check{
+	{"consumer names", func(s *suite) {
+		_, err := s.JetStream.CreateOrUpdateConsumer(s.ctx, "ORDERS", jetstream.ConsumerConfig{Durable: "C"})
+		s.is(err, jetstream.ErrStreamNotFound)
+		_, err = s.JetStream.Consumer(s.ctx, "ORDERS", "C")
+		s.is(err, jetstream.ErrStreamNotFound)
+		_, err = s.JetStream.CreateOrUpdateConsumer(s.ctx, "A.B", jetstream.ConsumerConfig{Durable: "C"})
+		s.is(err, jetstream.ErrInvalidStreamName)
+		s.orders()
+		_, err = s.JetStream.Consumer(s.ctx, "ORDERS", "C")
+		s.is(err, jetstream.ErrConsumerNotFound)
+		_, err = s.JetStream.CreateOrUpdateConsumer(s.ctx, "ORDERS", jetstream.ConsumerConfig{Durable: "a.b"})
+		s.is(err, jetstream.ErrInvalidConsumerName)
+		s.is(s.JetStream.DeleteConsumer(s.ctx, "ORDERS", "C"), jetstream.ErrConsumerNotFound)
+	}},
+	{"consumer created or updated by name", func(s *suite) {
+		s.orders()
+		cfg := jetstream.ConsumerConfig{Durable: "C"}
+		_, err := s.JetStream.UpdateConsumer(s.ctx, "ORDERS", cfg)
+		s.is(err, jetstream.ErrConsumerDoesNotExist)
+		for range 2 {
+			_, err = s.JetStream.CreateConsumer(s.ctx, "ORDERS", cfg)
+			s.ok(err)
+		}
+		cfg.FilterSubject = "orders.a"
+		_, err = s.JetStream.CreateConsumer(s.ctx, "ORDERS", cfg)
+		s.is(err, jetstream.ErrConsumerExists)
+		c, err := s.JetStream.UpdateConsumer(s.ctx, "ORDERS", cfg)
+		s.ok(err)
+		equal(s, "filter", c.CachedInfo().Config.FilterSubject, "orders.a")
+		equal(s, "ack wait", c.CachedInfo().Config.AckWait, 30*time.Second)
+		equal(s, "max ack pending", c.CachedInfo().Config.MaxAckPending, 1000)
+	}},
+	{"consumer with contradicting filters", func(s *suite) {
+		s.orders()
+		for want, cfg := range map[error]jetstream.ConsumerConfig{
+			jetstream.ErrDuplicateFilterSubjects:   {Durable: "C", FilterSubject: "orders.a", FilterSubjects: []string{"orders.b"}},
+			jetstream.ErrOverlappingFilterSubjects: {Durable: "C", FilterSubjects: []string{"orders.a", "orders.*"}},
+			jetstream.ErrEmptyFilter:               {Durable: "C", FilterSubjects: []string{"orders.a", ""}},
+		} {
+			_, err := s.JetStream.CreateOrUpdateConsumer(s.ctx, "ORDERS", cfg)
+			s.is(err, want)
+		}
+	}},
+	{"consumer delivers all", func(s *suite) {
+		s.orders()
+		s.publish("orders.a", "1", "2")
+		it := s.consume(jetstream.ConsumerConfig{})
+		m := s.next(it, "1")
+		meta, err := m.Metadata()
+		s.ok(err)
+		equal(s, "subject", m.Subject(), "orders.a")
+		equal(s, "stream", meta.Stream, "ORDERS")
+		equal(s, "consumer", meta.Consumer, "C")
+		equal(s, "sequences", meta.Sequence, jetstream.SequencePair{Stream: 1, Consumer: 1})
+		equal(s, "delivered", meta.NumDelivered, 1)
+		equal(s, "pending", meta.NumPending, 1)
+		s.ok(m.Ack())
+		s.ackNext(it, "2")
+		s.publish("orders.b", "3")
+		s.ackNext(it, "3")
+	}},
+	{"consumer is durable", func(s *suite) {
+		s.orders()
+		s.publish("orders.a", "1", "2", "3")
+		first := s.consume(jetstream.ConsumerConfig{})
+		s.ok(s.next(first, "1").DoubleAck(s.ctx))
+		first.Stop()
+		s.ackNext(s.consume(jetstream.ConsumerConfig{}), "2")
+	}},
+	{"consumer delivers the last of each subject", func(s *suite) {
+		s.stream(jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}, MaxMsgsPerSubject: 3})
+		s.publish("orders.a", "1", "2")
+		s.publish("orders.b", "3")
+		s.publish("orders.c", "4")
+		s.publish("orders.a", "5")
+		it := s.consume(jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, FilterSubjects: []string{"orders.a", "orders.b"}})
+		s.ackNext(it, "3", "5")
+		s.publish("orders.a", "6", "7")
+		s.publish("orders.c", "8")
+		s.publish("orders.b", "9")
+		s.ackNext(it, "6", "7", "9")
+	}},
+	{"consumer start positions", func(s *suite) {
+		st := s.orders()
+		s.publish("orders.a", "1", "2", "3")
+		since := st.CachedInfo().Created
+		for _, start := range []struct {
+			cfg  jetstream.ConsumerConfig
+			want string
+		}{
+			{jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverLastPolicy}, "3"},
+			{jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: 2}, "2"},
+			{jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since}, "1"},
+			{jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy}, "4"},
+		} {
+			start.cfg.Durable = start.cfg.DeliverPolicy.String()
+			c, err := s.JetStream.CreateOrUpdateConsumer(s.ctx, "ORDERS", start.cfg)
+			s.ok(err)
+			if start.want == "4" {
+				s.publish("orders.a", "4")
+			}
+			s.ackNext(s.messages(c), start.want)
+		}
+	}},
+	{"consumer filters updated", func(s *suite) {
+		s.orders()
+		s.publish("orders.b", "1")
+		s.publish("orders.a", "2")
+		it := s.consume(jetstream.ConsumerConfig{FilterSubjects: []string{"orders.a"}})
+		s.ackNext(it, "2")
+		s.publish("orders.b", "3")
+		s.publish("orders.c", "4")
+		it.Stop()
+		it = s.consume(jetstream.ConsumerConfig{FilterSubjects: []string{"orders.a", "orders.b"}})
+		s.publish("orders.a", "5")
+		s.ackNext(it, "3", "5")
+	}},
+	{"consumer update that is refused", func(s *suite) {
+		s.orders()
+		s.consume(jetstream.ConsumerConfig{})
+		_, err := s.JetStream.CreateOrUpdateConsumer(s.ctx, "ORDERS", jetstream.ConsumerConfig{Durable: "C", DeliverPolicy: jetstream.DeliverNewPolicy})
+		s.is(err, jetstream.ErrConsumerCreate)
+	}},
+	{"consumer deleted", func(s *suite) {
+		s.orders()
+		s.publish("orders.a", "1")
+		it := s.consume(jetstream.ConsumerConfig{})
+		s.ackNext(it, "1")
+		s.endsWithConsumer(it, func() { s.ok(s.JetStream.DeleteConsumer(s.ctx, "ORDERS", "C")) })
+	}},
+	{"consumer deleted with its stream", func(s *suite) {
+		s.orders()
+		s.publish("orders.a", "1")
+		it := s.consume(jetstream.ConsumerConfig{})
+		s.ackNext(it, "1")
+		s.endsWithConsumer(it, func() { s.ok(s.JetStream.DeleteStream(s.ctx, "ORDERS")) })
+	}},
+	{"consumer iterator stopped", func(s *suite) {
+		s.orders()
+		it := s.consume(jetstream.ConsumerConfig{})
+		ended := make(chan error, 1)
+		go func() {
+			_, err := it.Next()
+			ended <- err
+		}()
+		it.Stop()
+		s.is(receive(s, "end of Next", ended), jetstream.ErrMsgIteratorClosed)
+		_, err := it.Next()
+		s.is(err, jetstream.ErrMsgIteratorClosed)
+	}},
+	{"consumer iterator waits as long as it may", func(s *suite) {
+		s.orders()
+		it := s.consume(jetstream.ConsumerConfig{})
+		s.nothing(it)
+		ctx, cancel := context.WithTimeout(s.ctx, moment)
+		defer cancel()
+		_, err := it.Next(jetstream.NextContext(ctx))
+		s.is(err, context.DeadlineExceeded)
+		_, err = it.Next(jetstream.NextContext(ctx), jetstream.NextMaxWait(time.Second))
+		s.is(err, jetstream.ErrInvalidOption)
+		s.publish("orders.a", "1")
+		s.ackNext(it, "1")
+	}},
+	{"consumer state", func(s *suite) {
+		s.orders()
+		s.publish("orders.a", "1", "2", "3", "4")
+		it := s.consume(jetstream.ConsumerConfig{})
+		s.ok(s.next(it, "1").DoubleAck(s.ctx))
+		s.next(it, "2")
+		info := s.consumerInfo()
+		equal(s, "ack floor", info.AckFloor.Stream, 1)
+		equal(s, "delivered", info.Delivered.Stream, 2)
+		equal(s, "to settle", info.NumAckPending, 1)
+		equal(s, "pending", info.NumPending, 2)
+		_, err := s.JetStream.CreateOrUpdateConsumer(s.ctx, "ORDERS", jetstream.ConsumerConfig{Durable: "D", FilterSubject: "orders.b"})
+		s.ok(err)
+		c, err := s.JetStream.Consumer(s.ctx, "ORDERS", "D")
+		s.ok(err)
+		info, err = c.Info(s.ctx)
+		s.ok(err)
+		equal(s, "pending of the other", info.NumPending, 0)
+	}},
+}
+
+// endsWithConsumer checks that a Next that waits ends with the consumer, for good.
+func (s *suite) endsWithConsumer(it jetstream.MessagesContext, remove func()) {
+	s.Helper()
+	waiting := make(chan error, 1)
+	go func() {
+		_, err := it.Next()
+		waiting <- err
+	}()
+	s.eventually("Next has pulled", func() bool { return s.consumerInfo().NumWaiting > 0 })
+	remove()
+	s.is(receive(s, "end of Next", waiting), jetstream.ErrConsumerDeleted)
+	_, err := it.Next()
+	s.is(err, jetstream.ErrMsgIteratorClosed)
+}
