@@ -2,7 +2,6 @@ package agent_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -22,7 +21,7 @@ const pcID = "PC-1"
 // patience is for things that happen at once on an idle machine.
 const patience = 60 * time.Second
 
-func newConfig(t *testing.T, url string) agent.Config {
+func newConfig(t testing.TB, url string) agent.Config {
 	cfg := agent.DefaultConfig()
 	cfg.ID, cfg.StateDir, cfg.Servers = pcID, t.TempDir(), []string{url}
 	return cfg
@@ -30,7 +29,7 @@ func newConfig(t *testing.T, url string) agent.Config {
 
 // startAgent runs an agent until the test ends, or until the returned function
 // is called.
-func startAgent(t *testing.T, cfg agent.Config, opts ...agent.Option) (*agent.Agent, func()) {
+func startAgent(t testing.TB, cfg agent.Config, opts ...agent.Option) (*agent.Agent, func()) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	a, err := agent.New(cfg, append([]agent.Option{agent.WithLogger(log)}, opts...)...)
@@ -46,7 +45,7 @@ func startAgent(t *testing.T, cfg agent.Config, opts ...agent.Option) (*agent.Ag
 	return a, stop
 }
 
-func ready(t *testing.T, a *agent.Agent) {
+func ready(t testing.TB, a *agent.Agent) {
 	t.Helper()
 	select {
 	case <-a.Ready():
@@ -55,15 +54,18 @@ func ready(t *testing.T, a *agent.Agent) {
 	}
 }
 
-// fleet creates what the backend creates.
-func fleet(t *testing.T, js jetstream.JetStream) {
+// createStreams creates what the backend creates.
+func createStreams(t testing.TB, nc *nats.Conn) jetstream.JetStream {
 	t.Helper()
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
 	for _, s := range wire.Streams() {
 		_, err := js.CreateOrUpdateStream(t.Context(), jetstream.StreamConfig{
 			Name: s.Name, Subjects: s.Subjects, MaxAge: s.MaxAge, MaxMsgsPerSubject: s.MaxMsgsPerSubject,
 		})
 		require.NoError(t, err)
 	}
+	return js
 }
 
 // backend is the other side of the wire: a plain NATS client.
@@ -76,10 +78,7 @@ type backend struct {
 func newBackend(t *testing.T, b *jstest.Broker) *backend {
 	t.Helper()
 	nc := b.Connect()
-	js, err := jetstream.New(nc)
-	require.NoError(t, err)
-	fleet(t, js)
-	return &backend{t: t, nc: nc, js: js}
+	return &backend{t: t, nc: nc, js: createStreams(t, nc)}
 }
 
 func sh(requestID, script string) wire.Command {
@@ -140,5 +139,4 @@ func TestACommandYieldsExactlyOneResult(t *testing.T) {
 
 	stop()
 	require.Len(t, b.results("r-1"), 1)
-	fmt.Println(a.Status())
 }

@@ -463,7 +463,7 @@ func TestFilesDroppedInAreFound(t *testing.T) {
 		writeFile(t, dir, "DROPPED.json", `{"subject":"a","data":"aGVsbG8="}`)
 		writeFile(t, dir, "not-a-record.txt", "x")
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "folder.json"), 0o700))
-		require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(dir, "link.json")))
+		plantLink(t, dir)
 		time.Sleep(rescanEvery + rescanJitter)
 		synctest.Wait()
 		require.Equal(t, []string{"hello"}, s.data())
@@ -475,8 +475,7 @@ func TestIdleFolderIsNotListed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		// synctest starts in the year 2000; the folder's time is today's.
-		past := time.Now().Add(-time.Hour)
+		past := time.Now().Add(-time.Hour) // by the bubble's clock
 		box := openBox(t, dir)
 		require.NoError(t, os.Chtimes(dir, past, past))
 		require.NoError(t, box.rescan())

@@ -84,23 +84,10 @@ func TestLockAgainstThisProcess(t *testing.T) {
 	openBox(t, dir)
 }
 
-const lockHelperDir = "OUTBOX_TEST_LOCK_DIR"
-
-// TestLockHelper is the other process of the test below it.
-func TestLockHelper(t *testing.T) {
-	dir := os.Getenv(lockHelperDir)
-	if dir == "" {
-		return
-	}
-	openBox(t, dir)
-	os.Stdout.WriteString("locked\n")
-	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
-}
-
 func TestLockAgainstAnotherProcess(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	other := exec.Command(os.Args[0], "-test.run=^TestLockHelper$")
+	other := exec.Command(os.Args[0])
 	other.Env = append(os.Environ(), lockHelperDir+"="+dir)
 	_, err := other.StdinPipe() // open for as long as the process lives
 	require.NoError(t, err)

@@ -69,6 +69,9 @@ type Ledger struct {
 	backlog int64     // bytes of bodies and results kept
 	horizon time.Time // the newest time stamp of the stream seen so far
 	pruned  time.Time
+
+	maxEntries int
+	maxBacklog int64
 	changed *sync.Cond // an entry was finished, or the ledger closed
 }
 
@@ -92,7 +95,7 @@ func OpenLedger(fsys atomicfile.FS, dir, pcID string, now func() time.Time) (l *
 	if err := fsys.MkdirAll(dir, 0o700); err != nil {
 		return nil, 0, fmt.Errorf("command: create ledger folder: %w", err)
 	}
-	l = &Ledger{now: now, pcID: pcID, entries: make(map[Key]*entry)}
+	l = &Ledger{now: now, pcID: pcID, entries: make(map[Key]*entry), maxEntries: maxEntries, maxBacklog: maxBacklog}
 	l.journal, torn, err = openJournal(fsys, filepath.Join(dir, LedgerFile(pcID)), l.replay)
 	if err != nil {
 		return nil, 0, err

@@ -86,14 +86,14 @@ func (l *Ledger) Record(batch []Admission) error {
 
 // room refuses what would exceed the bounds, after letting go of what is old.
 func (l *Ledger) room(batch []Admission) error {
-	if l.now().Sub(l.pruned).Abs() >= time.Hour || len(l.entries)+len(batch) > maxEntries {
+	if l.now().Sub(l.pruned).Abs() >= time.Hour || len(l.entries)+len(batch) > l.maxEntries {
 		l.prune()
 	}
 	if l.journal.grown() {
 		// A failure is no reason to refuse: the file as it is still serves.
 		_ = l.journal.rewrite()
 	}
-	if len(l.entries)+len(batch) > maxEntries || l.backlog > maxBacklog {
+	if len(l.entries)+len(batch) > l.maxEntries || l.backlog > l.maxBacklog {
 		return errLedgerFull
 	}
 	return nil
