@@ -43,21 +43,12 @@ type parts struct {
 
 // compose opens what is durable, connects, and puts the parts together. Nothing
 // runs yet. On an error everything that was opened is closed again.
-func (a *Agent) compose() (p *parts, err error) {
-	p = &parts{arrivals: make(chan delivery.Delivery, 256)}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, p.close())
+func (a *Agent) compose() (*parts, error) {
+	p := &parts{arrivals: make(chan delivery.Delivery, 256)}
+	for _, step := range []func(*parts) error{a.openState, a.connect, a.openResults} {
+		if err := step(p); err != nil {
+			return nil, errors.Join(err, p.close())
 		}
-	}()
-	if err := a.openState(p); err != nil {
-		return nil, err
-	}
-	if err := a.connect(p); err != nil {
-		return nil, err
-	}
-	if err := a.openResults(p); err != nil {
-		return nil, err
 	}
 	a.composeCommands(p)
 	a.composeIntake(p)

@@ -65,7 +65,7 @@ func TestFlushSaysWhyItFailed(t *testing.T) {
 	go func() { done <- f.Flush(ctx) }()
 	require.Eventually(t, func() bool {
 		return slices.ContainsFunc(goroutines(t), func(stack string) bool {
-			return strings.Contains(stack, "[select") && strings.Contains(stack, "nats.(*Conn).FlushWithContext(")
+			return strings.Contains(stack, "[select") && strings.Contains(stack, ".(*Conn).FlushWithContext(")
 		})
 	}, generous, time.Millisecond, "nobody waits for the answer")
 	broker.Kill()

@@ -20,10 +20,10 @@ type natsTransport struct {
 // does not. State counts a draining connection as connected until it is closed.
 //
 // Subscribe keeps nats.go's limit of 64 MiB of waiting messages beside the limit on their number, which must be at least 1
-// (nats.ErrInvalidArg). When it returns, the subscription is on its way to the server. What is sent later through the same
-// Transport arrives after it; before relying on messages from others, call the Transport's Flush(ctx) error, which returns
-// when the server has processed everything sent so far (assert it as an interface with that method). Dropped stays at its last known value after Stop, or after the connection was
-// closed.
+// (nats.ErrInvalidArg). When it returns, the subscription is on its way to the server, ahead of what is sent later through
+// the same Transport. Before relying on messages from others, assert the Transport as an interface with the method
+// Flush(context.Context) error and call that: it returns when the server has processed everything sent so far. Dropped
+// stays at its last known value after Stop, or after the connection was closed.
 //
 // While disconnected, Publish and Request fill nats.go's reconnect buffer, 8 MiB by default, then fail with
 // nats.ErrReconnectBufExceeded; before the very first connect, messages with headers fail with nats.ErrHeadersNotSupported.

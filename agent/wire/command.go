@@ -161,7 +161,7 @@ func (c Command) Encode() ([]byte, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	w := newWriter(512 + len(c.Script) + len(c.Script)/16)
+	w := newWriter(512 + escaped(len(c.Script)))
 	w.string("id", c.ID)
 	w.string("version", c.Version)
 	w.string("request_id", c.RequestID)

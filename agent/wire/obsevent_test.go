@@ -119,7 +119,7 @@ func TestObsEventValidate(t *testing.T) {
 // each level once.
 func TestObsEventSortsAtEveryDepth(t *testing.T) {
 	t.Parallel()
-	filler := strings.Repeat("x", 1<<20)
+	filler := strings.Repeat("x", 1<<16)
 	payload := `"` + filler + `"`
 	want := payload
 	for range maxDepth - 2 {

@@ -122,8 +122,7 @@ func checkPresent(value string) error {
 
 // Encode writes the result as it is published and kept on disk.
 func (v Result) Encode() []byte {
-	text := len(v.Stdout) + len(v.Stderr)
-	w := newWriter(512 + text + text/16)
+	w := newWriter(512 + escaped(len(v.Stdout)+len(v.Stderr)))
 	w.string("result_id", v.ResultID)
 	w.string("request_id", v.RequestID)
 	w.omitString("exec_id", v.ExecID)

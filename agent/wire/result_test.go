@@ -77,6 +77,12 @@ func TestResultID(t *testing.T) {
 	}
 }
 
+func TestRefusalID(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "2cfbc51f-e407-5248-85b1-f7cc65b33f1f", RefusalID("req-1", "PC1"))
+	require.NotEqual(t, RefusalID("req-1", "PC1"), ResultID("req-1", "PC1"))
+}
+
 func TestExitCode(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[int]int32{0: 0, 255: 255, -1: ExitFailed, 0x7FFFFFFF: math.MaxInt32} {

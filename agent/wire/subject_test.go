@@ -18,6 +18,7 @@ func TestSubjects(t *testing.T) {
 		"results." + exampleRequest:           ResultSubject(exampleRequest),
 		"results.a.b":                         ResultSubject("a.b"),
 		"kill.e-1":                            KillSubject("e-1"),
+		"kill.*":                              KillAny(),
 		"events.started.e-1.LAB-09":           StartedSubject("e-1", "LAB-09"),
 		"obs.probe.02":                        ObsSubject("probe.02"),
 		"results." + strings.Repeat("x", 512): ResultSubject(strings.Repeat("x", 512)),
@@ -80,5 +81,18 @@ func TestAddressedTo(t *testing.T) {
 	}
 	for _, tt := range tests {
 		require.Equal(t, tt.want, AddressedTo(tt.subject, tt.pcID, tt.groups), "%+v", tt)
+	}
+}
+
+func TestKillExecID(t *testing.T) {
+	t.Parallel()
+	for subject, want := range map[string]string{
+		KillSubject("e-1"): "e-1", KillSubject("a.b"): "a.b", "kill.": "", "kill": "", "killed.x": "", "results.x": "", "": "",
+	} {
+		execID, ok := KillExecID(subject)
+		require.Equal(t, want != "", ok, subject)
+		if ok {
+			require.Equal(t, want, execID)
+		}
 	}
 }

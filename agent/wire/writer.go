@@ -17,6 +17,9 @@ func newWriter(size int) *writer {
 	return &writer{buf: append(make([]byte, 0, size), '{')}
 }
 
+// escaped is about how long a text of n bytes is in JSON.
+func escaped(n int) int { return n + n/8 }
+
 func (w *writer) end() []byte { return append(w.buf, '}') }
 
 func (w *writer) key(name string) {
@@ -102,13 +105,15 @@ func appendString(dst []byte, s string) []byte {
 	done := 0 // s[:done] is in dst
 	for i := 0; i < len(s); {
 		c := s[i]
-		if c < utf8.RuneSelf {
-			if !plain[c] {
-				dst = append(dst, s[done:i]...)
-				dst = appendEscape(dst, c)
-				done = i + 1
-			}
+		if plainASCII[c] {
 			i++
+			continue
+		}
+		if c < utf8.RuneSelf {
+			dst = append(dst, s[done:i]...)
+			dst = appendEscape(dst, c)
+			i++
+			done = i
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(s[i:])
@@ -122,6 +127,14 @@ func appendString(dst []byte, s string) []byte {
 	dst = append(dst, s[done:]...)
 	return append(dst, '"')
 }
+
+// plainASCII marks the single bytes that are written as they are.
+var plainASCII = func() (table [256]bool) {
+	for c := range utf8.RuneSelf {
+		table[c] = plain[c]
+	}
+	return table
+}()
 
 func appendEscape(dst []byte, c byte) []byte {
 	switch c {

@@ -1,10 +1,8 @@
 package agentcli
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -65,23 +63,6 @@ func TestDailyFileNames(t *testing.T) {
 		require.Equal(t, []string{want}, names(t, filepath.Join(dir, "logs")), pattern)
 		require.Empty(t, *warnings)
 	}
-}
-
-func TestDailyFileIsPrivate(t *testing.T) {
-	t.Parallel()
-	if runtime.GOOS == "windows" {
-		require.Equal(t, "windows", runtime.GOOS) // access there is inherited from the folder
-		return
-	}
-	dir := filepath.Join(t.TempDir(), "a", "b")
-	d, _, _ := newTestFile(t, filepath.Join(dir, "x.log"), 3)
-	write(t, d, "x\n")
-	folder, err := os.Stat(dir)
-	require.NoError(t, err)
-	require.Equal(t, fs.FileMode(0o700), folder.Mode().Perm())
-	file, err := os.Stat(filepath.Join(dir, "x.2026-01-30.log"))
-	require.NoError(t, err)
-	require.Equal(t, fs.FileMode(0o600), file.Mode().Perm())
 }
 
 func TestDailyFileRotatesAtMidnightUTC(t *testing.T) {

@@ -8,13 +8,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// consume makes a durable consumer named C on ORDERS and iterates over it.
-func (s *suite) consume(cfg jetstream.ConsumerConfig) jetstream.MessagesContext {
+// consume makes a durable consumer named C on ORDERS.
+func (s *suite) consume(cfg jetstream.ConsumerConfig) jetstream.Consumer {
 	s.Helper()
 	cfg.Durable = "C"
 	c, err := s.JetStream.CreateOrUpdateConsumer(s.ctx, "ORDERS", cfg)
 	s.ok(err)
-	return s.messages(c)
+	return c
 }
 
 // messages pulls one message at a time, as the fake does.
@@ -26,25 +26,34 @@ func (s *suite) messages(c jetstream.Consumer) jetstream.MessagesContext {
 	return it
 }
 
-// next checks the data of the next message.
-func (s *suite) next(it jetstream.MessagesContext, want string) jetstream.Msg {
+// pull takes one message with an iterator of its own. In nats.go v1.55 a second Next on an iterator that pulls single
+// messages may come while its first pull still counts as being sent; then it sends none, and waits 30 s for heartbeats.
+func (s *suite) pull(c jetstream.Consumer, opts ...jetstream.NextOpt) (jetstream.Msg, error) {
 	s.Helper()
-	m, err := it.Next(jetstream.NextContext(s.ctx))
+	it := s.messages(c)
+	defer it.Stop()
+	return it.Next(opts...)
+}
+
+// next checks the data of the next message.
+func (s *suite) next(c jetstream.Consumer, want string) jetstream.Msg {
+	s.Helper()
+	m, err := s.pull(c, jetstream.NextContext(s.ctx))
 	s.ok(err)
 	equal(s, "next message", string(m.Data()), want)
 	return m
 }
 
-func (s *suite) ackNext(it jetstream.MessagesContext, want ...string) {
+func (s *suite) ackNext(c jetstream.Consumer, want ...string) {
 	s.Helper()
 	for _, w := range want {
-		s.ok(s.next(it, w).Ack())
+		s.ok(s.next(c, w).Ack())
 	}
 }
 
-func (s *suite) nothing(it jetstream.MessagesContext) {
+func (s *suite) nothing(c jetstream.Consumer) {
 	s.Helper()
-	_, err := it.Next(jetstream.NextMaxWait(moment))
+	_, err := s.pull(c, jetstream.NextMaxWait(moment))
 	s.is(err, nats.ErrTimeout)
 }
 
@@ -102,8 +111,8 @@ var consumerChecks = []check{
 	{"consumer delivers all", func(s *suite) {
 		s.orders()
 		s.publish("orders.a", "1", "2")
-		it := s.consume(jetstream.ConsumerConfig{})
-		m := s.next(it, "1")
+		c := s.consume(jetstream.ConsumerConfig{})
+		m := s.next(c, "1")
 		meta, err := m.Metadata()
 		s.ok(err)
 		equal(s, "subject", m.Subject(), "orders.a")
@@ -113,16 +122,14 @@ var consumerChecks = []check{
 		equal(s, "delivered", meta.NumDelivered, 1)
 		equal(s, "pending", meta.NumPending, 1)
 		s.ok(m.Ack())
-		s.ackNext(it, "2")
+		s.ackNext(c, "2")
 		s.publish("orders.b", "3")
-		s.ackNext(it, "3")
+		s.ackNext(c, "3")
 	}},
 	{"consumer is durable", func(s *suite) {
 		s.orders()
 		s.publish("orders.a", "1", "2", "3")
-		first := s.consume(jetstream.ConsumerConfig{})
-		s.ok(s.next(first, "1").DoubleAck(s.ctx))
-		first.Stop()
+		s.ok(s.next(s.consume(jetstream.ConsumerConfig{}), "1").DoubleAck(s.ctx))
 		s.ackNext(s.consume(jetstream.ConsumerConfig{}), "2")
 	}},
 	{"consumer delivers the last of each subject", func(s *suite) {
@@ -131,12 +138,12 @@ var consumerChecks = []check{
 		s.publish("orders.b", "3")
 		s.publish("orders.c", "4")
 		s.publish("orders.a", "5")
-		it := s.consume(jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, FilterSubjects: []string{"orders.a", "orders.b"}})
-		s.ackNext(it, "3", "5")
+		c := s.consume(jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, FilterSubjects: []string{"orders.a", "orders.b"}})
+		s.ackNext(c, "3", "5")
 		s.publish("orders.a", "6", "7")
 		s.publish("orders.c", "8")
 		s.publish("orders.b", "9")
-		s.ackNext(it, "6", "7", "9")
+		s.ackNext(c, "6", "7", "9")
 	}},
 	{"consumer start positions", func(s *suite) {
 		st := s.orders()
@@ -157,21 +164,20 @@ var consumerChecks = []check{
 			if start.want == "4" {
 				s.publish("orders.a", "4")
 			}
-			s.ackNext(s.messages(c), start.want)
+			s.ackNext(c, start.want)
 		}
 	}},
 	{"consumer filters updated", func(s *suite) {
 		s.orders()
 		s.publish("orders.b", "1")
 		s.publish("orders.a", "2")
-		it := s.consume(jetstream.ConsumerConfig{FilterSubjects: []string{"orders.a"}})
-		s.ackNext(it, "2")
+		c := s.consume(jetstream.ConsumerConfig{FilterSubjects: []string{"orders.a"}})
+		s.ackNext(c, "2")
 		s.publish("orders.b", "3")
 		s.publish("orders.c", "4")
-		it.Stop()
-		it = s.consume(jetstream.ConsumerConfig{FilterSubjects: []string{"orders.a", "orders.b"}})
+		c = s.consume(jetstream.ConsumerConfig{FilterSubjects: []string{"orders.a", "orders.b"}})
 		s.publish("orders.a", "5")
-		s.ackNext(it, "3", "5")
+		s.ackNext(c, "3", "5")
 	}},
 	{"consumer update that is refused", func(s *suite) {
 		s.orders()
@@ -181,26 +187,23 @@ var consumerChecks = []check{
 	}},
 	{"consumer deleted", func(s *suite) {
 		s.orders()
-		s.publish("orders.a", "1")
-		it := s.consume(jetstream.ConsumerConfig{})
-		s.ackNext(it, "1")
-		s.endsWithConsumer(it, func() { s.ok(s.JetStream.DeleteConsumer(s.ctx, "ORDERS", "C")) })
+		s.consume(jetstream.ConsumerConfig{})
+		s.endsWithConsumer(func() { s.ok(s.JetStream.DeleteConsumer(s.ctx, "ORDERS", "C")) })
 	}},
 	{"consumer deleted with its stream", func(s *suite) {
 		s.orders()
-		s.publish("orders.a", "1")
-		it := s.consume(jetstream.ConsumerConfig{})
-		s.ackNext(it, "1")
-		s.endsWithConsumer(it, func() { s.ok(s.JetStream.DeleteStream(s.ctx, "ORDERS")) })
+		s.consume(jetstream.ConsumerConfig{})
+		s.endsWithConsumer(func() { s.ok(s.JetStream.DeleteStream(s.ctx, "ORDERS")) })
 	}},
 	{"consumer iterator stopped", func(s *suite) {
 		s.orders()
-		it := s.consume(jetstream.ConsumerConfig{})
+		it := s.messages(s.consume(jetstream.ConsumerConfig{}))
 		ended := make(chan error, 1)
 		go func() {
 			_, err := it.Next()
 			ended <- err
 		}()
+		s.eventually("Next has pulled", func() bool { return s.consumerInfo().NumWaiting > 0 })
 		it.Stop()
 		s.is(receive(s, "end of Next", ended), jetstream.ErrMsgIteratorClosed)
 		_, err := it.Next()
@@ -208,41 +211,45 @@ var consumerChecks = []check{
 	}},
 	{"consumer iterator waits as long as it may", func(s *suite) {
 		s.orders()
-		it := s.consume(jetstream.ConsumerConfig{})
-		s.nothing(it)
+		it := s.messages(s.consume(jetstream.ConsumerConfig{}))
+		_, err := it.Next(jetstream.NextMaxWait(moment))
+		s.is(err, nats.ErrTimeout)
 		ctx, cancel := context.WithTimeout(s.ctx, moment)
 		defer cancel()
-		_, err := it.Next(jetstream.NextContext(ctx))
+		_, err = it.Next(jetstream.NextContext(ctx))
 		s.is(err, context.DeadlineExceeded)
 		_, err = it.Next(jetstream.NextContext(ctx), jetstream.NextMaxWait(time.Second))
 		s.is(err, jetstream.ErrInvalidOption)
 		s.publish("orders.a", "1")
-		s.ackNext(it, "1")
+		m, err := it.Next(jetstream.NextContext(s.ctx))
+		s.ok(err)
+		equal(s, "message", string(m.Data()), "1")
 	}},
 	{"consumer state", func(s *suite) {
 		s.orders()
 		s.publish("orders.a", "1", "2", "3", "4")
-		it := s.consume(jetstream.ConsumerConfig{})
-		s.ok(s.next(it, "1").DoubleAck(s.ctx))
-		s.next(it, "2")
+		c := s.consume(jetstream.ConsumerConfig{})
+		s.ok(s.next(c, "1").DoubleAck(s.ctx))
+		s.next(c, "2")
 		info := s.consumerInfo()
 		equal(s, "ack floor", info.AckFloor.Stream, 1)
 		equal(s, "delivered", info.Delivered.Stream, 2)
 		equal(s, "to settle", info.NumAckPending, 1)
 		equal(s, "pending", info.NumPending, 2)
-		_, err := s.JetStream.CreateOrUpdateConsumer(s.ctx, "ORDERS", jetstream.ConsumerConfig{Durable: "D", FilterSubject: "orders.b"})
+		other, err := s.JetStream.CreateOrUpdateConsumer(s.ctx, "ORDERS", jetstream.ConsumerConfig{Durable: "D", FilterSubject: "orders.b"})
 		s.ok(err)
-		c, err := s.JetStream.Consumer(s.ctx, "ORDERS", "D")
-		s.ok(err)
-		info, err = c.Info(s.ctx)
+		info, err = other.Info(s.ctx)
 		s.ok(err)
 		equal(s, "pending of the other", info.NumPending, 0)
 	}},
 }
 
 // endsWithConsumer checks that a Next that waits ends with the consumer, for good.
-func (s *suite) endsWithConsumer(it jetstream.MessagesContext, remove func()) {
+func (s *suite) endsWithConsumer(remove func()) {
 	s.Helper()
+	c, err := s.JetStream.Consumer(s.ctx, "ORDERS", "C")
+	s.ok(err)
+	it := s.messages(c)
 	waiting := make(chan error, 1)
 	go func() {
 		_, err := it.Next()
@@ -251,6 +258,6 @@ func (s *suite) endsWithConsumer(it jetstream.MessagesContext, remove func()) {
 	s.eventually("Next has pulled", func() bool { return s.consumerInfo().NumWaiting > 0 })
 	remove()
 	s.is(receive(s, "end of Next", waiting), jetstream.ErrConsumerDeleted)
-	_, err := it.Next()
+	_, err = it.Next()
 	s.is(err, jetstream.ErrMsgIteratorClosed)
 }

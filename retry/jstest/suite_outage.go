@@ -53,19 +53,30 @@ var outageChecks = []check{
 			return info.State.Msgs == 3
 		})
 	}},
-	{"outage is survived by subscriptions and iterators", func(s *suite) {
+	{"outage is survived by subscriptions, settlements and iterators", func(s *suite) {
 		s.orders()
 		got := s.collect("orders.>")
-		it := s.consume(jetstream.ConsumerConfig{})
+		c := s.consume(jetstream.ConsumerConfig{})
 		s.publish("orders.a", "1")
 		receive(s, "message", got)
-		m := s.next(it, "1")
+		m := s.next(c, "1")
+		delivered := make(chan string, 1)
+		it := s.messages(c)
+		go func() {
+			m, err := it.Next()
+			if err != nil {
+				delivered <- err.Error()
+				return
+			}
+			delivered <- string(m.Data())
+		}()
+		s.eventually("Next has pulled", func() bool { return s.consumerInfo().NumWaiting > 0 })
 		s.Disconnect()
 		s.ok(m.Ack())
 		s.Reconnect()
 		s.eventually("the ack has arrived", func() bool { return s.consumerInfo().NumAckPending == 0 })
 		s.publish("orders.a", "2")
-		s.ackNext(it, "2")
+		equal(s, "delivered", receive(s, "delivery", delivered), "2")
 		equal(s, "message", string(receive(s, "message", got).Data), "2")
 	}},
 	{"outage ends a request for many replies", func(s *suite) {

@@ -1,7 +1,6 @@
 package jstest
 
 import (
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -14,9 +13,9 @@ var settleChecks = []check{
 	{"unsettled message comes again after the ack wait", func(s *suite) {
 		s.orders()
 		s.publish("orders.a", "1")
-		it := s.consume(jetstream.ConsumerConfig{AckWait: brief})
-		s.next(it, "1")
-		again := s.next(it, "1")
+		c := s.consume(jetstream.ConsumerConfig{AckWait: brief})
+		s.next(c, "1")
+		again := s.next(c, "1")
 		meta, err := again.Metadata()
 		s.ok(err)
 		equal(s, "delivered", meta.NumDelivered, 2)
@@ -27,33 +26,33 @@ var settleChecks = []check{
 	{"late ack of an earlier delivery counts", func(s *suite) {
 		s.orders()
 		s.publish("orders.a", "1")
-		it := s.consume(jetstream.ConsumerConfig{AckWait: brief})
-		first := s.next(it, "1")
-		s.next(it, "1")
+		c := s.consume(jetstream.ConsumerConfig{AckWait: brief})
+		first := s.next(c, "1")
+		s.next(c, "1")
 		s.ok(first.DoubleAck(s.ctx))
 		equal(s, "to settle", s.consumerInfo().NumAckPending, 0)
 	}},
 	{"nak brings the message at once", func(s *suite) {
 		s.orders()
-		s.publish("orders.a", "1", "2")
-		it := s.consume(jetstream.ConsumerConfig{})
-		s.ok(s.next(it, "1").Nak())
-		s.eventually("the nak has arrived", func() bool { return s.redelivers(it, "1", "2") })
+		s.publish("orders.a", "1")
+		c := s.consume(jetstream.ConsumerConfig{AckWait: 2 * patience})
+		s.ok(s.next(c, "1").Nak())
+		s.ackNext(c, "1")
 	}},
 	{"nak with delay lets others go first", func(s *suite) {
 		s.orders()
 		s.publish("orders.a", "1", "2")
-		it := s.consume(jetstream.ConsumerConfig{})
-		s.ok(s.next(it, "1").NakWithDelay(2 * time.Second))
-		s.ackNext(it, "2", "1")
+		c := s.consume(jetstream.ConsumerConfig{})
+		s.ok(s.next(c, "1").NakWithDelay(2 * time.Second))
+		s.ackNext(c, "2", "1")
 	}},
 	{"term ends a message", func(s *suite) {
 		s.orders()
 		s.publish("orders.a", "1", "2")
-		it := s.consume(jetstream.ConsumerConfig{AckWait: brief})
-		s.ok(s.next(it, "1").TermWithReason("unreadable"))
-		s.next(it, "2")
-		s.ackNext(it, "2")
+		c := s.consume(jetstream.ConsumerConfig{AckWait: brief})
+		s.ok(s.next(c, "1").TermWithReason("unreadable"))
+		s.next(c, "2")
+		s.ackNext(c, "2")
 		s.eventually("nothing is left", func() bool { return s.consumerInfo().NumAckPending == 0 })
 	}},
 	{"message is settled once", func(s *suite) {
@@ -70,55 +69,43 @@ var settleChecks = []check{
 	{"in progress puts the redelivery off", func(s *suite) {
 		s.orders()
 		s.publish("orders.a", "1", "2")
-		it := s.consume(jetstream.ConsumerConfig{AckWait: 2 * time.Second})
-		first := s.next(it, "1")
-		s.next(it, "2")
+		c := s.consume(jetstream.ConsumerConfig{AckWait: 2 * time.Second})
+		first := s.next(c, "1")
+		s.next(c, "2")
 		s.Log("waiting for a part of the ack wait")
 		time.Sleep(time.Second)
 		s.ok(first.InProgress())
-		s.ackNext(it, "2", "1")
+		s.ackNext(c, "2", "1")
 	}},
 	{"messages wait while too many are unsettled", func(s *suite) {
 		s.orders()
 		s.publish("orders.a", "1", "2")
-		it := s.consume(jetstream.ConsumerConfig{MaxAckPending: 1})
-		m := s.next(it, "1")
-		s.nothing(it)
+		c := s.consume(jetstream.ConsumerConfig{MaxAckPending: 1})
+		m := s.next(c, "1")
+		s.nothing(c)
 		s.ok(m.Ack())
-		s.ackNext(it, "2")
+		s.ackNext(c, "2")
 	}},
 	{"message is delivered as often as it may be", func(s *suite) {
 		s.orders()
 		s.publish("orders.a", "1", "2")
-		it := s.consume(jetstream.ConsumerConfig{AckWait: brief, MaxDeliver: 2, FilterSubject: "orders.>"})
-		s.next(it, "1")
-		s.next(it, "2")
-		s.next(it, "1")
-		s.next(it, "2")
+		c := s.consume(jetstream.ConsumerConfig{AckWait: brief, MaxDeliver: 2, FilterSubject: "orders.>"})
+		s.next(c, "1")
+		s.next(c, "2")
+		s.next(c, "1")
+		s.next(c, "2")
 		s.publish("orders.a", "3")
-		s.ackNext(it, "3")
-		s.nothing(it)
+		s.ackNext(c, "3")
+		s.nothing(c)
 	}},
 	{"superseded message does not come again", func(s *suite) {
 		s.stream(jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}, MaxMsgsPerSubject: 1})
 		s.publish("orders.a", "1")
-		it := s.consume(jetstream.ConsumerConfig{AckWait: brief})
-		m := s.next(it, "1")
+		c := s.consume(jetstream.ConsumerConfig{AckWait: brief})
+		m := s.next(c, "1")
 		s.publish("orders.a", "2")
 		s.ok(m.Nak())
-		s.next(it, "2")
-		s.ackNext(it, "2")
+		s.next(c, "2")
+		s.ackNext(c, "2")
 	}},
-}
-
-// redelivers takes one message, of these, and reports whether it was the first. The others are settled later.
-func (s *suite) redelivers(it jetstream.MessagesContext, first string, others ...string) bool {
-	s.Helper()
-	m, err := it.Next(jetstream.NextContext(s.ctx))
-	s.ok(err)
-	if got := string(m.Data()); got != first && !slices.Contains(others, got) {
-		s.Fatalf("next message: got %q", got)
-	}
-	s.ok(m.Ack())
-	return string(m.Data()) == first
 }

@@ -65,7 +65,7 @@ func failureOf(c wire.Command, o exec.Outcome, err, cause error) string {
 	case canceled && errors.Is(cause, errStopped):
 		return "ended because the agent stopped"
 	case err != nil:
-		return "not run: " + err.Error()
+		return err.Error()
 	case o.End == exec.EndTimeout:
 		return wire.TimeoutNote(c.TimeoutSecs)
 	}

@@ -40,8 +40,12 @@ func (s Script) Repeatable() bool { return false }
 
 // Run runs the command's script.
 func (s Script) Run(ctx context.Context, c wire.Command, _ int) (exec.Outcome, error) {
-	return s.Runner.Run(ctx, exec.Spec{
+	o, err := s.Runner.Run(ctx, exec.Spec{
 		Shell: s.Shell, Script: c.Script, Dir: c.Cwd, Env: s.Env,
 		Timeout: c.Timeout(), MaxOutput: s.MaxOutput,
 	})
+	if err != nil {
+		return o, fmt.Errorf("not run: %w", err)
+	}
+	return o, nil
 }

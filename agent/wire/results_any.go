@@ -1,0 +1,4 @@
+package wire
+
+// ResultsAny matches every result subject.
+func ResultsAny() string { return resultsPrefix + ">" }

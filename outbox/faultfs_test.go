@@ -1,0 +1,237 @@
+package outbox
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kanade-go/kanade/outbox/atomicfile"
+)
+
+var errPowerCut = errors.New("power cut")
+
+// faultFS is a disk in memory that remembers what was synced. The power fails
+// at a chosen operation; survivors then gives one of the disks that POSIX
+// allows to be found: of the names any number of the operations since the last
+// folder sync, of the contents what was synced, all, or half of the rest.
+type faultFS struct {
+	mu      sync.Mutex
+	names   map[string]*inode
+	durable map[string]*inode         // names as of the last SyncDir
+	pending []func(map[string]*inode) // what has happened to names since
+	steps   int
+	stopAt  int // 0: never
+	clock   time.Time
+}
+
+type inode struct {
+	data, synced []byte
+	modTime      time.Time
+}
+
+func newFaultFS(stopAt int) *faultFS {
+	return &faultFS{
+		names: map[string]*inode{}, durable: map[string]*inode{}, stopAt: stopAt,
+		clock: time.Date(2026, 11, 22, 5, 0, 0, 0, time.UTC),
+	}
+}
+
+// step is called with the lock held, ahead of everything that changes the disk.
+func (f *faultFS) step() error {
+	if f.stopAt > 0 && f.steps >= f.stopAt {
+		return errPowerCut
+	}
+	f.steps++
+	f.clock = f.clock.Add(time.Millisecond)
+	return nil
+}
+
+func (f *faultFS) rename(change func(map[string]*inode)) {
+	change(f.names)
+	f.pending = append(f.pending, change)
+}
+
+// contents is what happened to data that was never synced.
+type contents int
+
+const (
+	dropped contents = iota
+	torn
+	kept
+	contentsEnd
+)
+
+// survivors is the disk after the power cut.
+func (f *faultFS) survivors(nameOps int, unsynced contents) *faultFS {
+	after := newFaultFS(0)
+	after.clock = f.clock.Add(time.Minute)
+	names := maps.Clone(f.durable)
+	for _, change := range f.pending[:nameOps] {
+		change(names)
+	}
+	for name, n := range names {
+		data := bytes.Clone(n.synced)
+		if rest, ok := bytes.CutPrefix(n.data, n.synced); ok {
+			data = append(data, rest[:len(rest)*int(unsynced)/int(kept)]...)
+		}
+		found := &inode{data: data, synced: data, modTime: n.modTime}
+		after.names[name], after.durable[name] = found, found
+	}
+	return after
+}
+
+func (f *faultFS) OpenFile(name string, flag int, _ fs.FileMode) (atomicfile.File, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := f.names[name]
+	switch {
+	case n == nil && flag&os.O_CREATE == 0:
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	case n != nil && flag&os.O_EXCL != 0:
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrExist}
+	case n == nil:
+		if err := f.step(); err != nil {
+			return nil, err
+		}
+		n = &inode{modTime: f.clock}
+		f.rename(func(names map[string]*inode) { names[name] = n })
+	}
+	return &faultFile{fs: f, name: name, n: n}, nil
+}
+
+func (f *faultFS) Rename(from, to string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.step(); err != nil {
+		return err
+	}
+	n := f.names[from]
+	f.rename(func(names map[string]*inode) { delete(names, from); names[to] = n })
+	return nil
+}
+
+func (f *faultFS) Remove(name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.names[name] == nil {
+		return &fs.PathError{Op: "remove", Path: name, Err: fs.ErrNotExist}
+	}
+	if err := f.step(); err != nil {
+		return err
+	}
+	f.rename(func(names map[string]*inode) { delete(names, name) })
+	return nil
+}
+
+func (f *faultFS) SyncDir(string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.step(); err != nil {
+		return err
+	}
+	f.durable, f.pending = maps.Clone(f.names), nil
+	return nil
+}
+
+func (f *faultFS) MkdirAll(string, fs.FileMode) error { return nil }
+
+func (f *faultFS) ReadDir(dir string) ([]fs.DirEntry, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var list []fs.DirEntry
+	for name, n := range f.names {
+		if filepath.Dir(name) == dir {
+			list = append(list, fs.FileInfoToDirEntry(n.info(name)))
+		}
+	}
+	return list, nil
+}
+
+func (f *faultFS) Stat(name string) (fs.FileInfo, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := f.names[name]; n != nil {
+		return n.info(name), nil
+	}
+	for other := range f.names {
+		if strings.HasPrefix(other, name+string(filepath.Separator)) {
+			return faultInfo{name: filepath.Base(name), mode: fs.ModeDir, modTime: f.clock}, nil
+		}
+	}
+	return nil, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
+}
+
+type faultFile struct {
+	fs   *faultFS
+	name string
+	n    *inode
+	at   int
+}
+
+func (f *faultFile) Name() string { return f.name }
+func (f *faultFile) Close() error { return nil }
+
+func (f *faultFile) Read(p []byte) (int, error) {
+	n, err := f.ReadAt(p, int64(f.at))
+	f.at += n
+	return n, err
+}
+
+func (f *faultFile) ReadAt(p []byte, off int64) (int, error) {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	return bytes.NewReader(f.n.data).ReadAt(p, off)
+}
+
+func (f *faultFile) Write(p []byte) (int, error) {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	if err := f.fs.step(); err != nil {
+		return 0, err
+	}
+	f.n.data = append(f.n.data, p...)
+	f.n.modTime = f.fs.clock
+	return len(p), nil
+}
+
+func (f *faultFile) Sync() error {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	if err := f.fs.step(); err != nil {
+		return err
+	}
+	f.n.synced = bytes.Clone(f.n.data)
+	return nil
+}
+
+func (f *faultFile) Truncate(int64) error { return errors.ErrUnsupported }
+
+func (f *faultFile) Stat() (fs.FileInfo, error) {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	return f.n.info(f.name), nil
+}
+
+func (n *inode) info(name string) faultInfo {
+	return faultInfo{name: filepath.Base(name), size: int64(len(n.data)), modTime: n.modTime}
+}
+
+type faultInfo struct {
+	name    string
+	size    int64
+	mode    fs.FileMode
+	modTime time.Time
+}
+
+func (i faultInfo) Name() string       { return i.name }
+func (i faultInfo) Size() int64        { return i.size }
+func (i faultInfo) Mode() fs.FileMode  { return i.mode }
+func (i faultInfo) ModTime() time.Time { return i.modTime }
+func (i faultInfo) IsDir() bool        { return i.mode.IsDir() }
+func (i faultInfo) Sys() any           { return nil }
