@@ -68,10 +68,17 @@ type Secret string
 
 const redacted = "[redacted]"
 
-func (s Secret) String() string               { return redacted }
-func (s Secret) GoString() string             { return redacted }
-func (s Secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
-func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+// String returns a placeholder.
+func (Secret) String() string { return redacted }
+
+// GoString returns a placeholder.
+func (Secret) GoString() string { return redacted }
+
+// LogValue returns a placeholder.
+func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText returns a placeholder; it covers JSON too.
+func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // DefaultConfig returns the defaults named at each field. Servers and StateDir
 // stay empty.

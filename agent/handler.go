@@ -47,7 +47,7 @@ func (s handlerShell) Run(ctx context.Context, c wire.Command, attempt int) (exe
 	var text string
 	o.End, o.Code, text = endOf(ctx, timed, err)
 	if text != "" {
-		fmt.Fprintln(stderr, text)
+		_, _ = stderr.Write([]byte(text + "\n")) // a Capture never fails
 	}
 	var cutOut, cutErr bool
 	o.Stdout, cutOut = stdout.Bytes()

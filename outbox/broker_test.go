@@ -17,7 +17,8 @@ import (
 
 // agentLike are the connection options of a host that never gives up.
 func agentLike() []nats.Option {
-	return []nats.Option{nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(50 * time.Millisecond)}
+	quiet := nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})
+	return []nats.Option{nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), quiet}
 }
 
 // realBox is an outbox that drains into a broker.
@@ -33,13 +34,10 @@ func createStream(t *testing.T, js jetstream.JetStream) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	for {
-		_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "TEST", Subjects: []string{"test.>"}})
-		if err == nil {
-			return
-		}
-		require.NoError(t, ctx.Err(), err)
-	}
+	_, err := retry.Forever(ctx, "create stream", func(ctx context.Context) (jetstream.Stream, error) {
+		return js.CreateStream(ctx, jetstream.StreamConfig{Name: "TEST", Subjects: []string{"test.>"}})
+	}, retry.WithBackoff(retry.Backoff{Min: 50 * time.Millisecond, Max: time.Second, Factor: 2}))
+	require.NoError(t, err)
 }
 
 // requireStored checks that the stream has the records 0 … n-1, each once.

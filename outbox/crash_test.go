@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 
@@ -125,7 +126,7 @@ func checkSurvivors(disk *faultFS, s *stream, promised []string) error {
 }
 
 func (s *stream) copy() *stream {
-	c := &stream{msgs: s.msgs[:len(s.msgs):len(s.msgs)], seen: map[string]bool{}}
+	c := &stream{msgs: slices.Clip(s.msgs), seen: map[string]bool{}}
 	for id := range s.seen {
 		c.seen[id] = true
 	}

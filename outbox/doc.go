@@ -38,7 +38,7 @@
 // there, and a record whose acknowledgement was lost is sent again. Order on
 // the wire is that of the files' modification times only roughly, unless
 // [WithWindow] is 1. There is no limit on the number or size of pending
-// records yet; each costs about 250 bytes of memory and its file. Contents are
+// records yet; each costs about 200 bytes of memory and its file. Contents are
 // read right before their publish, at most 8 MiB (or one record) at a time.
 //
 // # Files

@@ -32,6 +32,12 @@ func eventually(t testing.TB, ok func() bool) {
 	require.Eventually(t, ok, patience, 5*time.Millisecond)
 }
 
+// elapse moves the virtual time on and lets everything that is due come to rest.
+func elapse(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 func TestDrainWakesOnPut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -77,7 +83,7 @@ func TestWindowBoundsWhatIsInFlight(t *testing.T) {
 		}
 		release := make(chan struct{})
 		var waiting atomic.Int32
-		startDrain(t, box, publisherFunc(func(ctx context.Context, m *nats.Msg) (*jetstream.PubAck, error) {
+		startDrain(t, box, publisherFunc(func(context.Context, *nats.Msg) (*jetstream.PubAck, error) {
 			waiting.Add(1)
 			<-release
 			return &jetstream.PubAck{}, nil
@@ -128,15 +134,12 @@ func TestFileStaysUntilTheAck(t *testing.T) {
 			tries.Add(1)
 			return swallow(ctx, m)
 		}))
-		time.Sleep(ackWait - time.Second)
-		synctest.Wait()
+		elapse(ackWait - time.Second)
 		require.EqualValues(t, 2, tries.Load())
 		require.Zero(t, box.Stats().Failed)
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
+		elapse(2 * time.Second)
 		require.EqualValues(t, 2, box.Stats().Failed)
-		time.Sleep(10 * time.Minute)
-		synctest.Wait()
+		elapse(10 * time.Minute)
 		require.Greater(t, tries.Load(), int32(4))
 		stop()
 		require.Equal(t, []string{"a.json", "b.json"}, files(t, dir))
@@ -202,7 +205,7 @@ func TestOneRefusedRecordHoldsUpNoOther(t *testing.T) {
 		require.Len(t, s.data(), 10)
 		require.Equal(t, 11, s.tried())
 		s.setRefuse(nil)
-		time.Sleep(2 * time.Second) // the first pause is 1 s ± 25 %
+		elapse(2 * time.Second) // the first pause is 1 s ± 25 %
 		synctest.Wait()
 		require.Len(t, s.data(), 11)
 	})
@@ -215,8 +218,7 @@ func TestPausesGrow(t *testing.T) {
 		put(t, box, "a")
 		s := stream{refuse: func(*nats.Msg) error { return errRefused }}
 		startDrain(t, box, &s)
-		time.Sleep(24 * time.Hour)
-		synctest.Wait()
+		elapse(24 * time.Hour)
 		// 1 + 2 + … + 256 s, then one every 300 s, each ± 25 %.
 		require.InDelta(t, 9+(86_400-511)/300, s.tried(), 20)
 		require.Equal(t, 1, box.Stats().Pending)
@@ -243,12 +245,12 @@ func TestMissingStreamNarrowsTheWindow(t *testing.T) {
 			}
 			return &jetstream.PubAck{}, nil
 		}))
-		time.Sleep(5 * time.Second)
+		elapse(5 * time.Second)
 		most.Store(0)
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		require.LessOrEqual(t, most.Load(), int32(narrowest))
 		created.Store(true)
-		time.Sleep(10 * time.Minute) // the longest pause is 300 s + 25 %
+		elapse(10 * time.Minute) // the longest pause is 300 s + 25 %
 		require.Zero(t, box.Stats().Pending)
 	})
 }
@@ -261,7 +263,7 @@ func TestNothingIsTriedWhileDisconnected(t *testing.T) {
 		put(t, box, "a", "b")
 		var s stream
 		startDrain(t, box, &s)
-		time.Sleep(time.Hour)
+		elapse(time.Hour)
 		require.Zero(t, s.tried(), "a publish before the first connect would fail for its header")
 		_, err := box.Flush(t.Context(), &s)
 		require.ErrorIs(t, err, ErrDraining)
@@ -294,13 +296,13 @@ func TestReconnectStartsAtOnce(t *testing.T) {
 				return swallow(ctx, m)
 			}
 		}))
-		time.Sleep(10 * time.Second)
+		elapse(10 * time.Second)
 		failed := box.Stats().Failed
 		require.NotZero(t, failed)
 		l.set(false)
 		synctest.Wait()
 		require.Zero(t, box.Stats().InFlight)
-		time.Sleep(time.Hour)
+		elapse(time.Hour)
 		back.Store(true)
 		before := time.Now()
 		l.set(true)
@@ -417,7 +419,7 @@ func TestBeforeRemove(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, []string{"a.json"}, files(t, dir), "the hook has refused")
 		require.Equal(t, Stats{Pending: 1, Put: 1, Sent: 1, Failed: 1}, box.Stats())
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		require.Equal(t, []string{"publish", "hook", "hook", "hook"}, events)
 		require.Empty(t, files(t, dir))
 		require.Zero(t, box.Stats().Pending)
@@ -439,14 +441,14 @@ func TestUndecodableFile(t *testing.T) {
 		require.Len(t, s.data(), 2)
 		require.Equal(t, 2, box.Stats().Corrupt)
 		require.Zero(t, box.Stats().Pending)
-		time.Sleep(time.Hour)
+		elapse(time.Hour)
 		require.EqualValues(t, 2, log.warnings.Load(), "one for each, once")
 		require.Equal(t, []string{"0bad.json", "1other.json"}, files(t, dir))
 
 		// The copy was just not complete, the other was none of ours.
 		writeFile(t, dir, "0bad.json", `{"subject":"a","data":"aGVsbG8=","msg_id":"x"}`)
 		require.NoError(t, os.Remove(filepath.Join(dir, "1other.json")))
-		time.Sleep(2 * time.Minute)
+		elapse(2 * time.Minute)
 		require.Zero(t, box.Stats().Corrupt)
 		require.Equal(t, "hello", s.data()[2])
 	})
@@ -459,13 +461,12 @@ func TestFilesDroppedInAreFound(t *testing.T) {
 		box := openBox(t, dir)
 		var s stream
 		startDrain(t, box, &s)
-		time.Sleep(10 * time.Minute)
+		elapse(10 * time.Minute)
 		writeFile(t, dir, "DROPPED.json", `{"subject":"a","data":"aGVsbG8="}`)
 		writeFile(t, dir, "not-a-record.txt", "x")
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "folder.json"), 0o700))
 		plantLink(t, dir)
-		time.Sleep(rescanEvery + rescanJitter)
-		synctest.Wait()
+		elapse(rescanEvery + rescanJitter)
 		require.Equal(t, []string{"hello"}, s.data())
 		require.Equal(t, Stats{Sent: 1}, box.Stats())
 	})

@@ -6,7 +6,7 @@ import (
 )
 
 // entry stands for one file of the folder. With its place in the index it takes
-// about 250 bytes, however large the file is.
+// about 200 bytes, however large the file is.
 type entry struct {
 	file    string // base name
 	modTime int64  // ns since 1970: the first key of the order

@@ -3,7 +3,6 @@ package outbox_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"os"
 
 	"github.com/nats-io/nats.go"
@@ -22,27 +21,29 @@ func (printer) PublishMsg(_ context.Context, m *nats.Msg, _ ...jetstream.Publish
 }
 
 func Example() {
+	run := func(ctx context.Context, dir string) error {
+		box, err := outbox.Open(dir)
+		if err != nil {
+			return err
+		}
+		defer box.Close()
+		order := outbox.Record{Name: "order-17", MsgID: "17", Subject: "orders.new", Data: []byte("3 apples")}
+		if err := box.Put(ctx, order); err != nil {
+			return err
+		}
+		sent, err := box.Flush(ctx, printer{})
+		fmt.Println(sent, box.Stats().Pending)
+		return err
+	}
 	dir, err := os.MkdirTemp("", "outbox")
-	if err != nil {
-		log.Fatal(err)
+	if err == nil {
+		err = run(context.Background(), dir)
 	}
-	defer os.RemoveAll(dir)
-	box, err := outbox.Open(dir)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer box.Close()
-
-	ctx := context.Background()
-	order := outbox.Record{Name: "order-17", MsgID: "17", Subject: "orders.new", Data: []byte("3 apples")}
-	if err := box.Put(ctx, order); err != nil {
-		log.Fatal(err)
-	}
-	sent, err := box.Flush(ctx, printer{})
-	fmt.Println(sent, err, box.Stats().Pending)
+	fmt.Println(err, os.RemoveAll(dir))
 	// Output:
 	// orders.new 17 3 apples
-	// 1 <nil> 0
+	// 1 0
+	// <nil> <nil>
 }
 
 // A service drains in the background for as long as it runs.

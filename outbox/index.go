@@ -32,13 +32,7 @@ func newIndex(window int) *index {
 	}
 }
 
-// add enters a file that is not known yet, ready to be taken.
-func (ix *index) add(e *entry) {
-	ix.mu.Lock()
-	defer ix.mu.Unlock()
-	ix.addLocked(e)
-}
-
+// addLocked enters a file, ready to be taken, if it is not known yet.
 func (ix *index) addLocked(e *entry) {
 	if ix.files[e.file] != nil {
 		return

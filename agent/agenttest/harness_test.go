@@ -22,8 +22,8 @@ func greet(_ context.Context, j agent.Job) error {
 	case "panic":
 		panic("no manners")
 	}
-	fmt.Fprintf(j.Stdout, "hello, %s", j.Command.Script)
-	return nil
+	_, err := fmt.Fprintf(j.Stdout, "hello, %s", j.Command.Script)
+	return err
 }
 
 func TestAHandlersReturnBecomesAResult(t *testing.T) {

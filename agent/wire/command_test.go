@@ -77,6 +77,7 @@ func TestDecodeCommandAccepts(t *testing.T) {
 		"command_kind shell":             {with(`"command_kind":"shell"`), minimal()},
 		"surrogate pair":                 {replaced(`"script":"s"`, `"script":"\ud83d\ude00\/\u00E9"`), change(func(c *Command) { c.Script = "😀/é" })},
 		"as many levels as allowed":      {with(`"zz":` + nested(maxDepth-1)), minimal()},
+		"more lists than levels":         {with(`"zz":[` + strings.Repeat(`[1],{"a":2},`, 500) + `[]]`), minimal()},
 		"number forms in unknown fields": {with(`"zz":[0,-0,-1,1.0,1e2,1E+2,0.5e-7,1e999]`), minimal()},
 	}
 	for name, tt := range tests {

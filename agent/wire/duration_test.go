@@ -92,6 +92,7 @@ func TestParseDurationRejects(t *testing.T) {
 		"0.0001h":                               "the fraction is finer",
 		"0.33333d":                              "the fraction is finer",
 		"1.00000000000000000001s":               "the fraction is finer",
+		"0." + strings.Repeat("0", 69) + "1s":   "the fraction is finer",
 		"18446744073709551616s":                 "too large",
 		"18446744073709552us":                   "too large", // 2^64 ns is the limit of the small units
 		"18446744073709551615m":                 "too large",

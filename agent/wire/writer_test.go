@@ -36,7 +36,7 @@ func TestAppendString(t *testing.T) {
 func TestStandardLibraryReadsWhatIsWritten(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
+	for range 500 {
 		v := Result{
 			ResultID: randomText(rnd), RequestID: randomText(rnd), ExecID: randomText(rnd), PCID: randomText(rnd),
 			ExitCode: int32(rnd.Uint32()), Stdout: randomText(rnd), Stderr: randomText(rnd),
@@ -77,7 +77,7 @@ func TestStandardLibraryReadsWhatIsWritten(t *testing.T) {
 func TestReadsWhatTheStandardLibraryWrites(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(3, 4))
-	for range 2000 {
+	for range 500 {
 		value := randomValue(rnd, 4)
 		payload, err := json.Marshal(value)
 		require.NoError(t, err)
@@ -150,8 +150,8 @@ func randomValue(rnd *rand.Rand, depth int) any {
 func TestBigDocuments(t *testing.T) {
 	t.Parallel()
 	const (
-		huge = 10 << 20
-		size = 2 << 20
+		huge = 10 << 20 // ten times what a broker takes by default
+		size = 1 << 20
 	)
 	for name, text := range map[string]string{
 		"plain":     strings.Repeat("x", size),

@@ -154,7 +154,7 @@ func TestOSErrorsKeepTheirKind(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	f, err := OS.OpenFile(missing, os.O_RDONLY, 0)
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	require.True(t, f == nil, "a nil interface, not a nil pointer in it")
+	require.Equal(t, File(nil), f, "a nil interface, not a nil pointer in it")
 	require.ErrorIs(t, OS.Remove(missing), fs.ErrNotExist)
 	require.ErrorIs(t, OS.Rename(missing, missing+"2"), fs.ErrNotExist)
 }

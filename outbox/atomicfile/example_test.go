@@ -2,7 +2,6 @@ package atomicfile_test
 
 import (
 	"fmt"
-	"log"
 	"os"
 	"path/filepath"
 
@@ -12,14 +11,17 @@ import (
 func ExampleWriteFile() {
 	dir, err := os.MkdirTemp("", "atomicfile")
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
-	defer os.RemoveAll(dir)
 	name := filepath.Join(dir, "state.json")
-	if err := atomicfile.WriteFile(atomicfile.OS, name, []byte(`{"ready":true}`), 0o600); err != nil {
-		log.Fatal(err)
-	}
+	err = atomicfile.WriteFile(atomicfile.OS, name, []byte(`{"ready":true}`), 0o600)
+	fmt.Println(err)
 	data, err := os.ReadFile(name)
 	fmt.Println(string(data), err)
-	// Output: {"ready":true} <nil>
+	fmt.Println(os.RemoveAll(dir))
+	// Output:
+	// <nil>
+	// {"ready":true} <nil>
+	// <nil>
 }

@@ -2,6 +2,7 @@ package jstest
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,14 +57,14 @@ func startProcess(server, config, log string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(server, "-c", config)
+	cmd := exec.CommandContext(context.Background(), server, "-c", config)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = dieWithParent()
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
 		defer close(p.done)
-		defer out.Close()
+		defer func() { _ = out.Close() }()
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -96,11 +97,11 @@ func (p *process) awaitGreeting(port int, name string, deadline time.Time) bool 
 // greets tells whether the server of this name accepts clients; a stranger on the port does not count. The server
 // opens its port for clients after JetStream is up, and greets before any authentication.
 func greets(port int, name string) bool {
-	c, err := net.DialTimeout("tcp", address(port), time.Second)
+	c, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", address(port))
 	if err != nil {
 		return false
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	_ = c.SetDeadline(time.Now().Add(time.Second))
 	line, err := bufio.NewReader(c).ReadString('\n')
 	if err != nil {
@@ -147,20 +148,25 @@ const (
 func leasePort() (*portLease, error) {
 	for range 1000 {
 		port := firstPort + 2*rand.IntN((lastPort-firstPort)/2)
-		guard, err := net.Listen("tcp", address(port+1))
+		guard, err := listen(port + 1)
 		if err != nil {
 			continue
 		}
-		if probe, err := net.Listen("tcp", address(port)); err == nil {
-			probe.Close()
+		if probe, err := listen(port); err == nil {
+			_ = probe.Close()
 			return &portLease{number: port, guard: guard}, nil
 		}
-		guard.Close()
+		_ = guard.Close()
 	}
 	return nil, fmt.Errorf("jstest: reserve port: none free between %d and %d", firstPort, lastPort)
 }
 
-func (l *portLease) release() { l.guard.Close() }
+func (l *portLease) release() { _ = l.guard.Close() }
+
+func listen(port int) (net.Listener, error) {
+	var cfg net.ListenConfig
+	return cfg.Listen(context.Background(), "tcp", address(port))
+}
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 

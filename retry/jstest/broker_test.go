@@ -1,7 +1,6 @@
 package jstest
 
 import (
-	"net"
 	"os"
 	"testing"
 	"time"
@@ -80,7 +79,7 @@ func TestBrokersGetPortsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	a, b := NewBroker(t), NewBroker(t)
 	require.NotEqual(t, a.URL(), b.URL())
-	_, err := net.Listen("tcp", address(a.port.number+1))
+	_, err := listen(a.port.number + 1)
 	require.Error(t, err, "the lease of a is not visible to other processes")
 }
 

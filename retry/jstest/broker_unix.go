@@ -3,6 +3,7 @@
 package jstest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -20,7 +21,7 @@ func pauseProcess(p *os.Process) error {
 	var status syscall.WaitStatus
 	for {
 		_, err := syscall.Wait4(p.Pid, &status, syscall.WUNTRACED, nil)
-		if err == syscall.EINTR {
+		if errors.Is(err, syscall.EINTR) {
 			continue
 		}
 		if err == nil && !status.Stopped() {
@@ -40,13 +41,13 @@ func lockFile(name string) (unlock func(), err error) {
 	}
 	for {
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
-		if err != syscall.EINTR {
+		if !errors.Is(err, syscall.EINTR) {
 			break
 		}
 	}
 	if err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}
-	return func() { f.Close() }, nil
+	return func() { _ = f.Close() }, nil
 }

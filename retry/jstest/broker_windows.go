@@ -30,7 +30,7 @@ func callWithProcess(proc *syscall.LazyProc, p *os.Process) error {
 	if err != nil {
 		return fmt.Errorf("open process %d: %w", p.Pid, err)
 	}
-	defer syscall.CloseHandle(h)
+	defer func() { _ = syscall.CloseHandle(h) }()
 	if status, _, _ := proc.Call(uintptr(h)); status != 0 {
 		return fmt.Errorf("%s: status %#x", proc.Name, status)
 	}
@@ -47,7 +47,7 @@ func lockFile(name string) (unlock func(), err error) {
 	for {
 		h, err := syscall.CreateFile(path, syscall.GENERIC_WRITE, 0, nil, syscall.OPEN_ALWAYS, syscall.FILE_ATTRIBUTE_NORMAL, 0)
 		if err == nil {
-			return func() { syscall.CloseHandle(h) }, nil
+			return func() { _ = syscall.CloseHandle(h) }, nil
 		}
 		if !errors.Is(err, errorSharingViolation) {
 			return nil, fmt.Errorf("lock %s: %w", name, err)

@@ -164,7 +164,7 @@ func TestFakeClientsAreCutOffOneByOne(t *testing.T) {
 	got := make(chan string, 10)
 	sub, err := f.Conn().Subscribe("a", 10, func(m *nats.Msg) { got <- string(m.Data) })
 	require.NoError(t, err)
-	defer sub.Stop()
+	defer func() { require.NoError(t, sub.Stop()) }()
 
 	f.Disconnect()
 	f.Disconnect()

@@ -81,13 +81,8 @@ func (st *streamState) store(m *nats.Msg) (*jetstream.PubAck, *jetstream.APIErro
 }
 
 func (st *streamState) duplicate(m *nats.Msg, now time.Time) (seq uint64, ok bool) {
-	for id, p := range st.published {
-		if now.Sub(p.at) >= st.cfg.Duplicates {
-			delete(st.published, id)
-		}
-	}
 	p, ok := st.published[m.Header.Get(jetstream.MsgIDHeader)]
-	return p.seq, ok
+	return p.seq, ok && now.Sub(p.at) < st.cfg.Duplicates
 }
 
 func (st *streamState) refuse(m *storedMsg) *jetstream.APIError {
@@ -141,16 +136,14 @@ func (st *streamState) expire(now time.Time) {
 	}
 }
 
-func (st *streamState) remove(drop func(*storedMsg) bool) (removed int) {
+func (st *streamState) remove(drop func(*storedMsg) bool) {
 	st.msgs = slices.DeleteFunc(st.msgs, func(m *storedMsg) bool {
-		if !drop(m) {
-			return false
+		gone := drop(m)
+		if gone {
+			st.bytes -= m.size()
 		}
-		removed++
-		st.bytes -= m.size()
-		return true
+		return gone
 	})
-	return removed
 }
 
 // from returns the messages with this sequence and above.

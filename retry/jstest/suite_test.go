@@ -3,6 +3,7 @@ package jstest
 import (
 	"testing"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
@@ -24,7 +25,7 @@ func TestConformanceOfRealServer(t *testing.T) {
 
 func openReal(t *testing.T) Target {
 	b := StartBroker(t)
-	nc := b.Connect()
+	nc := b.Connect(nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})) // drops are part of it
 	js, err := jetstream.New(nc)
 	require.NoError(t, err)
 	transport := retry.FromNATS(nc)

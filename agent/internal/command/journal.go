@@ -62,7 +62,7 @@ func (j *journal) load(replay func(line)) (torn int, err error) {
 	reader := bufio.NewReaderSize(j.file, 64<<10)
 	for {
 		raw, err := readLine(reader)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return torn, nil
 		}
 		if err != nil {
@@ -91,7 +91,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 			if len(out) > maxLine {
 				return nil, fmt.Errorf("a line is longer than %d bytes", maxLine)
 			}
-		case err == io.EOF && len(out) > 0:
+		case errors.Is(err, io.EOF) && len(out) > 0:
 			return out, nil
 		default:
 			return nil, err

@@ -72,7 +72,7 @@ type Ledger struct {
 
 	maxEntries int
 	maxBacklog int64
-	changed *sync.Cond // an entry was finished, or the ledger closed
+	changed    *sync.Cond // an entry was finished, or the ledger closed
 }
 
 // Recovered is a command that was not finished when the ledger was opened.

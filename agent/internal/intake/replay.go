@@ -43,18 +43,17 @@ const (
 // Run keeps the replay going until ctx ends: it waits for the stream and the
 // consumer for as long as it takes, and opens them again when they vanish.
 func (r *Replay) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
+	for {
 		err := r.session(ctx)
-		if ctx.Err() != nil {
-			break
-		}
-		if retry.IsPermanent(err) {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case retry.IsPermanent(err):
 			return fmt.Errorf("intake: replay: %w", err)
 		}
 		r.Logger.Warn("the replay ended and is opened again", "error", err)
 		pause(ctx, reopenPause)
 	}
-	return nil
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -1,0 +1,44 @@
+// Package agent is an endpoint agent that runs inside another program.
+//
+// It takes commands over NATS JetStream, runs them, keeps each result on disk
+// until the broker has acknowledged it, and waits for brokers, streams and
+// consumers that are not there yet.
+//
+// # What it guarantees
+//
+//   - Every accepted command ends in exactly one result, whatever fails: the
+//     shell, the disk, the broker, the process, the power.
+//   - Nothing runs twice. A command whose start was recorded when the agent died
+//     is reported with exit code 121 and not run again, unless its [Handler]
+//     asked for that.
+//   - Nothing waits for a restart by hand. A broker or a stream that is missing
+//     is waited for, for ever, beside the work.
+//   - A command is acknowledged only when it is on disk, and a result leaves the
+//     disk only when the broker has it.
+//
+// # What it does not
+//
+//   - A live command that dies with the process before it was recorded is gone
+//     unless the EXEC stream has it: that stream keeps one message a subject.
+//     Its sender sees no result and sends the same bytes again.
+//   - Of two commands sent to the same subject while the agent is away, the
+//     stream keeps the last.
+//   - It does not create streams or buckets; the backend does (wire.Streams says
+//     which).
+//   - It trusts whoever may publish to its subjects, unless a [Verifier] is given.
+//
+// # Life
+//
+// [New] validates and does nothing else. [Agent.Run] blocks until its context
+// ends and then stops in phases: intake ends, running commands get [Config].Grace,
+// results go out, files are closed. An Agent runs once. Several agents can run in
+// one process, each with an ID and a state folder of its own.
+//
+// A connection that was brought along ([WithNATS]) is used and never closed.
+//
+// # Commands in Go
+//
+// A command whose shell is the name of a handler goes to Go code instead of a
+// script; see [WithHandler]. Package agenttest tests a handler through the whole
+// path without a broker.
+package agent
