@@ -7,7 +7,16 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-const exeSuffix = ".exe"
+const (
+	exeSuffix = ".exe"
+	shell     = "powershell"
+	failing   = "'one'; 'two'; [Console]::Error.WriteLine('oops'); exit 3"
+)
+
+// lasting creates a file and goes on for long.
+func lasting(file string) string {
+	return "New-Item -ItemType File '" + file + "' | Out-Null; Start-Sleep 600"
+}
 
 // interruptible gives the process a group of its own: a console event goes to a
 // whole group.
