@@ -62,7 +62,7 @@ func (h *Harness) createStreams() {
 			h.t.Fatalf("agenttest: create stream %s: %v", s.Name, err)
 		}
 	}
-	_, err := h.Fake.Conn().Subscribe(wire.ResultsAny(), cap(h.results), func(m *nats.Msg) {
+	_, err := h.Fake.Conn().Subscribe(wire.ResultsFilter(), cap(h.results), func(m *nats.Msg) {
 		if r, err := wire.DecodeResult(m.Data); err == nil {
 			h.results <- r
 		}

@@ -37,8 +37,23 @@ func CommandsFilter() string { return commandsFilter }
 // ResultSubject is where the result of a command is published.
 func ResultSubject(requestID string) string { return resultsPrefix + subjectPart(requestID) }
 
+// ResultsFilter matches every result subject.
+func ResultsFilter() string { return resultsPrefix + ">" }
+
 // KillSubject is where a message ends the runs of an execution.
 func KillSubject(execID string) string { return killPrefix + subjectPart(execID) }
+
+// KillFilters together match every kill subject, each exactly once. A
+// subscription to them hears every kill from before the first command on, where
+// one subscription a command would come too late for some. They are two, so that
+// a role that only allows execution ids of one token still hears those.
+func KillFilters() []string { return []string{killPrefix + "*", killPrefix + "*.>"} }
+
+// KillExecID returns the execution id that a kill message's subject names.
+func KillExecID(subject string) (execID string, ok bool) {
+	execID, ok = strings.CutPrefix(subject, killPrefix)
+	return execID, ok && execID != ""
+}
 
 // StartedSubject is where the start of a run is published.
 func StartedSubject(execID, pcID string) string {

@@ -18,7 +18,7 @@ func TestSubjects(t *testing.T) {
 		"results." + exampleRequest:           ResultSubject(exampleRequest),
 		"results.a.b":                         ResultSubject("a.b"),
 		"kill.e-1":                            KillSubject("e-1"),
-		"kill.*":                              KillAny(),
+		"results.>":                           ResultsFilter(),
 		"events.started.e-1.LAB-09":           StartedSubject("e-1", "LAB-09"),
 		"obs.probe.02":                        ObsSubject("probe.02"),
 		"results." + strings.Repeat("x", 512): ResultSubject(strings.Repeat("x", 512)),
@@ -95,4 +95,9 @@ func TestKillExecID(t *testing.T) {
 			require.Equal(t, want, execID)
 		}
 	}
+}
+
+func TestKillFiltersMatchEveryKillOnce(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []string{"kill.*", "kill.*.>"}, KillFilters())
 }

@@ -170,8 +170,9 @@ func TestACommandForAnotherHostIsAckedAndForgotten(t *testing.T) {
 func TestAKillNamesItsExecution(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		b.publish(wire.KillSubject("exec-1"), "")
+		b.publish(wire.KillSubject("a.b.c"), "")
 		b.publish("kill", "")
-		require.Equal(t, []string{"exec-1"}, b.killed)
+		require.Equal(t, []string{"exec-1", "a.b.c"}, b.killed)
 	})
 }
 

@@ -36,7 +36,12 @@ func (l *Live) Subscribe(ctx context.Context) error {
 			return err
 		}
 	}
-	return l.add(wire.KillAny(), pendingKill, l.kill)
+	for _, subject := range wire.KillFilters() {
+		if err := l.add(subject, pendingKill, l.kill); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pendingKill bounds the kill messages of the whole fleet that wait here.

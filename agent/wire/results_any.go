@@ -1,4 +1,0 @@
-package wire
-
-// ResultsAny matches every result subject.
-func ResultsAny() string { return resultsPrefix + ">" }
