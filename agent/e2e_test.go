@@ -361,3 +361,43 @@ func TestAStateFolderThatCannotBeUsedIsAnError(t *testing.T) {
 		})
 	}
 }
+
+func TestABroughtAlongConnectionIsNeverClosed(t *testing.T) {
+	broker := jstest.StartBroker(t)
+	b := newBackend(t, broker)
+	nc := broker.Connect()
+	cfg := newConfig(t, "")
+	cfg.Servers = nil
+	a, stop := startAgent(t, cfg, agent.WithNATS(nc))
+	ready(t, a)
+	b.send(sh("r", "echo mine"))
+	require.Equal(t, "mine\n", b.result("r").Stdout)
+	stop()
+	require.True(t, nc.IsConnected())
+	require.LessOrEqual(t, nc.NumSubscriptions(), 1, "the client's own reply inbox stays")
+}
+
+func TestNewNamesEveryProblemAtOnce(t *testing.T) {
+	cfg := agent.DefaultConfig()
+	cfg.ID, cfg.StateDir, cfg.Grace = "PC*", "relative", -1
+	cfg.Servers = []string{"http://x", "nats://a:1,nats://b:2", "nats://user:s3cret@"}
+	cfg.Token, cfg.User = "s3cret", "someone"
+	handler := agent.HandlerFunc(func(context.Context, agent.Job) error { return nil })
+	_, err := agent.New(cfg, agent.WithLogger(nil), agent.WithHandler("sh", handler, agent.ReportInterrupted),
+		agent.WithHandler("a b", handler, agent.ReportInterrupted), agent.WithHandler("h", nil, agent.ReportInterrupted))
+	require.ErrorIs(t, err, agent.ErrConfig)
+	for _, says := range []string{
+		"wildcard", "relative", "grace", "http", "commas", "no host", "more than one kind", "without the other",
+		"logger is nil", `"sh" is one of the shells`, "blank", "handler is nil",
+	} {
+		require.ErrorContains(t, err, says)
+	}
+	require.NotContains(t, err.Error(), "s3cret")
+
+	_, err = agent.New(newConfig(t, "nats://127.0.0.1:1"), agent.WithTransport(jstest.NewFake().Conn(), jstest.NewFake().JetStream()))
+	require.ErrorContains(t, err, "more than one way")
+	cfg = newConfig(t, "")
+	cfg.Servers = nil
+	_, err = agent.New(cfg)
+	require.ErrorContains(t, err, "no server")
+}
