@@ -46,9 +46,10 @@ func (c *client) requireContract() {
 		stream, err := c.js.Stream(c.t.Context(), s.Name)
 		require.NoError(c.t, err, s.Name)
 		cfg := stream.CachedInfo().Config
-		require.Equal(c.t, s, wire.StreamSpec{
+		got := wire.StreamSpec{
 			Name: cfg.Name, Subjects: cfg.Subjects, MaxAge: cfg.MaxAge, MaxMsgsPerSubject: cfg.MaxMsgsPerSubject,
-		})
+		}
+		require.Equal(c.t, s, got)
 	}
 	for _, b := range wire.Buckets() {
 		bucket, err := c.js.KeyValue(c.t.Context(), b.Name)

@@ -64,7 +64,7 @@ func readRequest(script string) (request, error) {
 // when the agent stops.
 func measure(ctx context.Context, dir string) (report, error) {
 	r := report{Path: dir}
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ func main() {
 	dir := flag.String("dir", "", "folder of the outbox (required)")
 	subject := flag.String("subject", "audit.outboxonly", "subject that some stream captures")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: outboxonly -dir folder [flags] [message ...]")
+		fmt.Fprintln(os.Stderr, "usage: outboxonly -dir folder [flags] [message ...]")
 		flag.PrintDefaults()
 	}
 	flag.Parse()

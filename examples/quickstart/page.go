@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -14,15 +13,14 @@ import (
 	"github.com/kanade-go/kanade/agent/wire"
 )
 
-// page writes what a person wants to see: one "label  value" a line.
+// page is what a person sees on the standard output: one "label  value" a line.
 type page struct {
-	out    io.Writer
 	colour bool
 }
 
-func newPage(out *os.File) *page {
+func newPage() *page {
 	plain := os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb"
-	return &page{out: out, colour: !plain && term.IsTerminal(int(out.Fd())) && enableColour(out)}
+	return &page{colour: !plain && term.IsTerminal(int(os.Stdout.Fd())) && enableColour(os.Stdout)}
 }
 
 const (
@@ -42,13 +40,13 @@ func (p *page) paint(code, text string) string {
 func (p *page) line(label, value string) {
 	const width = 11
 	value = strings.ReplaceAll(strings.TrimRight(value, "\r\n"), "\n", "\n"+strings.Repeat(" ", width))
-	fmt.Fprintf(p.out, "%s%s\n", p.paint(dim, fmt.Sprintf("%-*s", width, label)), value)
+	fmt.Printf("%s%s\n", p.paint(dim, fmt.Sprintf("%-*s", width, label)), value)
 }
 
-func (p *page) blank() { fmt.Fprintln(p.out) }
+func (p *page) blank() { fmt.Println() }
 
 func (p *page) text(lines ...string) {
-	fmt.Fprintf(p.out, "\n%s\n", strings.Join(lines, "\n"))
+	fmt.Printf("\n%s\n", strings.Join(lines, "\n"))
 }
 
 func (p *page) hosts(nc *nats.Conn, cfg agent.Config) {

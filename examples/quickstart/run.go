@@ -79,7 +79,14 @@ func talk(ctx context.Context, o options, c *client, a *agent.Agent, cfg agent.C
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	command := newCommand(o)
+	if err := exchange(ctx, newCommand(o), c, cfg, out); err != nil || !o.stay {
+		return err
+	}
+	out.invitation(c.nc.ConnectedUrl(), cfg.ID, o.shell)
+	return c.follow(ctx, out.resultOfAnother)
+}
+
+func exchange(ctx context.Context, command wire.Command, c *client, cfg agent.Config, out *page) error {
 	out.sends(command, cfg)
 	sent := time.Now()
 	if err := c.send(cfg.ID, command); err != nil {
@@ -92,19 +99,15 @@ func talk(ctx context.Context, o options, c *client, a *agent.Agent, cfg agent.C
 	out.result(got)
 	out.took(got, time.Since(sent))
 	out.story()
-	if !o.stay {
-		return nil
-	}
-	out.invitation(c.nc.ConnectedUrl(), cfg.ID, o.shell)
-	return c.follow(ctx, out.resultOfAnother)
+	return nil
 }
 
 // unlessStopped drops the errors that a stop brings about.
 func unlessStopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 func newLogger(verbose bool) *slog.Logger {

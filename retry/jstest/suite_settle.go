@@ -83,6 +83,7 @@ var settleChecks = []check{
 			select {
 			case m := <-again:
 				equal(s, "redelivered", string(m.Data()), "2")
+				s.ok(m.Ack())
 				return true
 			default:
 				return false
