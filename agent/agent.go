@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
-
-	"github.com/kanade-go/kanade/exec"
 )
 
 // Agent takes commands, runs them and delivers their results. Make one with
@@ -33,9 +31,6 @@ func New(cfg Config, opts ...Option) (*Agent, error) {
 	errs = append(errs, cfg.Validate(), o.connection(cfg))
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
-	}
-	if o.runner == nil {
-		o.runner = exec.NewLocal()
 	}
 	return &Agent{cfg: cfg, opts: o, log: o.log.With("pc_id", cfg.ID), ready: make(chan struct{})}, nil
 }

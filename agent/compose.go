@@ -17,10 +17,15 @@ import (
 	"github.com/kanade-go/kanade/agent/internal/natskit"
 	"github.com/kanade-go/kanade/agent/internal/statedir"
 	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/exec"
 	"github.com/kanade-go/kanade/outbox"
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 	"github.com/kanade-go/kanade/retry"
 )
+
+// killGrace is what a script has between TERM and KILL. With the 2 s for the rest
+// of its output it fits into what a stop has for it.
+const killGrace = 3 * time.Second
 
 // maxOutput is how much of each stream of a command is kept: the wire's limit
 // for what travels inside a result.
@@ -137,9 +142,12 @@ func (a *Agent) composeIntake(p *parts) {
 
 func (a *Agent) shells() map[string]command.Shell {
 	all := make(map[string]command.Shell)
-	env := scriptEnv(os.Environ())
+	env, runner := scriptEnv(os.Environ()), a.opts.runner
+	if runner == nil {
+		runner = exec.NewLocal(exec.WithKillGrace(killGrace), exec.WithLogger(a.log.With("component", "exec")))
+	}
 	for _, s := range shells {
-		all[string(s)] = command.Script{Runner: a.opts.runner, Shell: s, Env: env, MaxOutput: maxOutput}
+		all[string(s)] = command.Script{Runner: runner, Shell: s, Env: env, MaxOutput: maxOutput}
 	}
 	for name, entry := range a.opts.handlers {
 		all[name] = handlerShell{handlerEntry: entry, maxOutput: maxOutput}

@@ -55,7 +55,8 @@ func WithTransport(t retry.Transport, js JetStream) Option {
 	}
 }
 
-// WithRunner sets what runs scripts. Default: exec.NewLocal().
+// WithRunner sets what runs scripts. Default: exec.NewLocal, with
+// a shorter grace between TERM and KILL.
 func WithRunner(r exec.Runner) Option {
 	return func(o *options) error {
 		o.runner = r

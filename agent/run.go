@@ -28,14 +28,12 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	if owed := p.commands.Recover(); owed > 0 {
 		a.log.Info("commands of the last run are taken up again", "commands", owed)
 	}
-	s := a.start(ctx, p)
-	if err := p.live.Subscribe(s.arriving); err != nil {
-		s.stop(a, p)
-		return fmt.Errorf("agent: %w", err)
+	s, err := a.start(ctx, p)
+	if err == nil {
+		err = s.wait(ctx)
 	}
-	failure := s.wait(ctx)
 	s.stop(a, p)
-	return failure
+	return err
 }
 
 // stages are the running phases, in the order in which they started. Their
@@ -50,7 +48,9 @@ type stages struct {
 	stopArriving context.CancelFunc
 }
 
-func (a *Agent) start(ctx context.Context, p *parts) *stages {
+// start starts the phases in the order in which a command meets them last to
+// first, so that nothing comes in that nobody would take.
+func (a *Agent) start(ctx context.Context, p *parts) (*stages, error) {
 	base := context.WithoutCancel(ctx)
 	s := &stages{}
 	s.arriving, s.stopArriving = context.WithCancel(base)
@@ -66,11 +66,15 @@ func (a *Agent) start(ctx context.Context, p *parts) *stages {
 	s.admission = supervise.NewGroup(base, a.log,
 		supervise.Task{Name: "admission", Run: func(ctx context.Context) error { return p.commands.Admit(ctx, p.arrivals) }},
 	)
+	err := p.live.Subscribe(s.arriving)
+	if err != nil {
+		err = fmt.Errorf("agent: %w", err)
+	}
 	s.intake = supervise.NewGroup(base, a.log,
 		supervise.Task{Name: "replay", Run: p.replay.Run},
 		supervise.Task{Name: "ready", Run: func(ctx context.Context) error { return a.announce(ctx, p) }},
 	)
-	return s
+	return s, err
 }
 
 // wait blocks until the run is to end, and returns why if that is a failure.

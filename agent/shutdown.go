@@ -9,7 +9,7 @@ import (
 // Those that are not stay on disk for the next start. Together with the grace
 // of running commands (10 s by default), their end (6 s) and what closing
 // takes, a stop stays below the 20 s that a service manager waits.
-const lastFlush = 3 * time.Second
+const lastFlush = 2 * time.Second
 
 // stop ends the phases in the reverse order of their start: nothing new comes
 // in, what came in is recorded, what runs gets its grace, results go out.

@@ -59,7 +59,7 @@ func fakeOnPath(t *testing.T, names ...string) string {
 	require.NoError(t, err)
 	dir := t.TempDir()
 	for _, name := range names {
-		require.NoError(t, os.Symlink(self, filepath.Join(dir, name+exeSuffix)))
+		require.NoError(t, duplicate(self, filepath.Join(dir, name+exeSuffix)))
 	}
 	t.Setenv("PATH", dir)
 	return dir

@@ -38,3 +38,9 @@ func requirePrivate(t *testing.T, got seen) {
 
 // sessionAttr is what a tree costs by itself: a session of its own.
 func sessionAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+
+// duplicate makes a program available under another name. A copy could be busy: another test may fork while it is written.
+func duplicate(program, name string) error { return os.Symlink(program, name) }
+
+// needsRealConsole: nothing stands in for a console here.
+func needsRealConsole(*testing.T) {}

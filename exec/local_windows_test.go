@@ -18,11 +18,13 @@ func TestExitCodeIsSigned(t *testing.T) {
 
 func TestCmdTextIsRaw(t *testing.T) {
 	t.Parallel()
-	out := run(t, native(`echo "a" 'b' \"c\" ^& ä日本`))
-	require.Equal(t, `"a" 'b' \"c\" & ä日本`, strings.TrimSpace(string(out.Stdout)))
+	out := run(t, native(`echo "a" 'b' \"c\" ^& d`))
+	require.Equal(t, `"a" 'b' \"c\" & d`, strings.TrimSpace(string(out.Stdout)))
 	out = run(t, native(helperCommand("print", "one", "two")+" & "+helperCommand("print", "three", "four")))
 	require.Equal(t, "onethree", string(out.Stdout))
 	require.Equal(t, "twofour", string(out.Stderr))
+	words := []string{"a b", "ä 日本 🙂", "'", "^", "&|<>", "-x"}
+	require.Equal(t, words, reportOf(t, run(t, native(helperCommand(append([]string{"report"}, words...)...)))).Args)
 }
 
 func TestCmdLines(t *testing.T) {
@@ -37,15 +39,16 @@ func TestCmdLines(t *testing.T) {
 
 func TestCmdArguments(t *testing.T) {
 	t.Parallel()
-	s := native("echo [%~1] [%~2]\n")
-	s.Args = []string{"a b", "c & d"}
-	out := run(t, s)
-	require.Zero(t, out.Code, "%s", out.Stderr)
+	s := native(helperCommand("report") + " %*\n")
+	s.Args = []string{"a b", "c & d", "^", "ä 日本 🙂"}
+	require.Equal(t, s.Args, reportOf(t, run(t, s)).Args)
+	staging := t.TempDir()
 	for _, bad := range []string{`a"b`, "%PATH%", "a\nb"} {
 		s.Args = []string{bad}
-		_, err := NewLocal().Run(t.Context(), s)
+		_, err := NewLocal(WithStagingDir(staging)).Run(t.Context(), s)
 		require.ErrorIs(t, err, ErrInvalidSpec)
 	}
+	requireEmptyDir(t, staging)
 }
 
 func TestStagedFolderAccess(t *testing.T) {

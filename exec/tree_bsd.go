@@ -11,7 +11,7 @@ func awaitExit(pid int) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(kq)
+	defer func() { _ = unix.Close(kq) }()
 	unix.CloseOnExec(kq)
 	var change unix.Kevent_t
 	unix.SetKevent(&change, pid, unix.EVFILT_PROC, unix.EV_ADD|unix.EV_ONESHOT)

@@ -30,7 +30,13 @@ func BenchmarkPut(b *testing.B) {
 	for _, writers := range []int{1, 32} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
 			bare := b.TempDir()
-			box := openBench(b, b.TempDir())
+			var syncs atomic.Int64
+			box := openBench(b, b.TempDir(), WithFS(newHookFS(func(op, _ string) error {
+				if op == "syncdir" {
+					syncs.Add(1)
+				}
+				return nil
+			})))
 			data := bytes.Repeat([]byte("x"), benchSize)
 			var bareTime, putTime time.Duration
 			for b.Loop() {
@@ -44,6 +50,7 @@ func BenchmarkPut(b *testing.B) {
 			b.ReportMetric(records/bareTime.Seconds(), "bare/s")
 			b.ReportMetric(records/putTime.Seconds(), "put/s")
 			b.ReportMetric(bareTime.Seconds()/putTime.Seconds(), "put/bare")
+			b.ReportMetric(float64(syncs.Load())/records, "foldersyncs/put")
 		})
 	}
 }
@@ -158,8 +165,8 @@ func fullDrain(b *testing.B, p Publisher) time.Duration {
 	return took
 }
 
-func openBench(b *testing.B, dir string) *Outbox {
-	box, err := Open(dir)
+func openBench(b *testing.B, dir string, opts ...Option) *Outbox {
+	box, err := Open(dir, opts...)
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, box.Close()) })
 	return box

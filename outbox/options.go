@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// defaultWindow saturates a broker on the same machine; more gains little.
+	// defaultWindow is also how many records can be sent a second time after a
+	// crash.
 	defaultWindow = 64
 	// windowBytes bounds the files whose publish is under way. It is the size
 	// of the client's own buffer for a lost connection. A larger file is

@@ -25,7 +25,7 @@
 //	--nats-url …     -                         [agent] servers        more servers of the cluster
 //	--data-dir       KANADE_AGENT_DATA_DIR     [agent] data_dir       /var/lib/kanade, %ProgramData%\Kanade\data
 //	--concurrency    KANADE_AGENT_CONCURRENCY  [agent] concurrency    number of CPUs
-//	--grace          KANADE_AGENT_GRACE        [agent] grace          10s, at most 15s
+//	--grace          KANADE_AGENT_GRACE        [agent] grace          10s, at most 10s
 //	--tls-ca         KANADE_NATS_TLS_CA        [tls] ca               the system's authorities
 //	--tls-cert       KANADE_NATS_TLS_CERT      [tls] cert             none
 //	--tls-key        KANADE_NATS_TLS_KEY       [tls] key              none

@@ -21,7 +21,7 @@ type setting struct {
 }
 
 // maxGrace leaves the rest of [stopBudget] to delivery.
-const maxGrace = 15 * time.Second
+const maxGrace = 10 * time.Second
 
 // plainSettings are taken one by one: flag, then environment, then file.
 var plainSettings = []setting{
@@ -69,7 +69,7 @@ var plainSettings = []setting{
 	},
 	{
 		flag: "grace", env: "KANADE_AGENT_GRACE", key: "agent.grace",
-		help: "`duration` that running scripts get to end at a stop, such as 10s; at most 15s",
+		help: "`duration` that running scripts get to end at a stop, such as 10s; at most 10s",
 		file: func(f configFile) []string { return one(f.Agent.Grace) },
 		set:  func(c *agent.Config, v []string) error { return grace(&c.Grace, v) },
 	},

@@ -43,7 +43,7 @@ func startReady(server, config, log string, port int, name string) (*process, er
 		if err := p.kill(); err != nil {
 			return nil, err
 		}
-		if time.Now().After(deadline) || !strings.Contains(tail(log), "address already in use") {
+		if time.Now().After(deadline) || !strings.Contains(tail(log), ": bind: ") {
 			return nil, fmt.Errorf("no greeting on port %d; the server says:\n%s", port, tail(log))
 		}
 		time.Sleep(100 * time.Millisecond)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/kanade-go/kanade/agent/internal/delivery"
@@ -24,8 +26,18 @@ type Received struct {
 // not.
 type Verify func(ctx context.Context, r Received) error
 
-// maxBatch is how many commands share one sync of the ledger.
-const maxBatch = 256
+const (
+	// maxBatch and maxBatchBytes bound what shares one sync of the ledger.
+	maxBatch      = 256
+	maxBatchBytes = 8 << 20
+	// maxRequestID bounds what is repeated in results; the longest in use is a
+	// UUID.
+	maxRequestID = 4096
+	// answerTime bounds a verifier and the storing of a refusal.
+	answerTime = 10 * time.Second
+	// holdPause spaces the attempts to record what will not be delivered again.
+	holdPause = time.Second
+)
 
 // admitter takes deliveries to the ledger and settles them.
 type admitter struct {
@@ -60,22 +72,23 @@ type arrival struct {
 func (a *admitter) run(ctx context.Context, in <-chan delivery.Delivery) error {
 	batch := make([]delivery.Delivery, 0, maxBatch)
 	for d := range in {
-		batch = append(batch[:0], d)
-		batch = gatherBatch(batch, in)
+		batch = gatherBatch(append(batch[:0], d), in)
 		a.admit(ctx, batch)
+		clear(batch)
 	}
 	return nil
 }
 
 // gatherBatch adds what has arrived already; it waits for nothing.
 func gatherBatch(batch []delivery.Delivery, in <-chan delivery.Delivery) []delivery.Delivery {
-	for len(batch) < maxBatch {
+	for size := len(batch[0].Data); len(batch) < maxBatch && size < maxBatchBytes; {
 		select {
 		case d, ok := <-in:
 			if !ok {
 				return batch
 			}
 			batch = append(batch, d)
+			size += len(d.Data)
 		default:
 			return batch
 		}
@@ -93,7 +106,7 @@ func (a *admitter) admit(ctx context.Context, batch []delivery.Delivery) {
 			admissions = append(admissions, a.admission(&arrivals[i]))
 		}
 	}
-	a.settle(arrivals, a.record(admissions))
+	a.settle(arrivals, a.record(ctx, admissions, arrivals))
 }
 
 // judge decides about one arrival and says whether it is to be recorded.
@@ -102,9 +115,9 @@ func (a *admitter) judge(ctx context.Context, x *arrival, inBatch map[Key]Sum) b
 	var err error
 	x.command, err = wire.DecodeCommand(x.Data)
 	switch {
-	case err == nil:
-	case x.command.RequestID == "":
-		a.drop(x, delivery.Term, "a command that cannot be read was dropped", "error", err)
+	case err == nil && len(x.command.RequestID) <= maxRequestID:
+	case x.command.RequestID == "" || len(x.command.RequestID) > maxRequestID:
+		a.drop(x, delivery.Term, "a command without a usable request ID was dropped", "error", err)
 		return false
 	default:
 		x.verdict = Verdict{Kind: Fail, ExitCode: wire.ExitFailed, Reason: "not run: " + err.Error()}
@@ -114,11 +127,11 @@ func (a *admitter) judge(ctx context.Context, x *arrival, inBatch map[Key]Sum) b
 	if !a.isNew(x, inBatch) {
 		return false
 	}
+	if refusal := a.verified(ctx, x); refusal != nil {
+		a.refuse(ctx, x, refusal)
+		return false
+	}
 	if err == nil {
-		if refusal := a.verified(ctx, x); refusal != nil {
-			a.refuse(ctx, x, refusal)
-			return false
-		}
 		x.verdict = Decide(x.command, a.gather(x.command))
 	}
 	if x.verdict.Kind == Run {
@@ -154,10 +167,19 @@ func (a *admitter) isNew(x *arrival, inBatch map[Key]Sum) bool {
 	return known == Unknown
 }
 
-func (a *admitter) verified(ctx context.Context, x *arrival) error {
+// verified asks the verifier. What came in before a stop is still answered, so
+// the stop does not end its context. A verifier that panics trusts nobody.
+func (a *admitter) verified(ctx context.Context, x *arrival) (err error) {
 	if a.verify == nil {
 		return nil
 	}
+	defer func() {
+		if value := recover(); value != nil {
+			err = fmt.Errorf("the verifier panicked: %v", value)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+	defer cancel()
 	return a.verify(ctx, Received{Data: x.Data, Subject: x.Subject, Source: x.Source, Command: x.command})
 }
 
@@ -169,6 +191,8 @@ func (a *admitter) refuse(ctx context.Context, x *arrival, reason error) {
 	r.ResultID = wire.RefusalID(x.command.RequestID, a.pcID)
 	record := RecordOf(r)
 	record.Name = r.ResultID
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+	defer cancel()
 	if err := a.sink.Put(ctx, record); err != nil {
 		a.log.Error("a refusal was not stored", "request_id", x.command.RequestID, "error", err)
 		x.Answer(delivery.Nak)
@@ -210,23 +234,52 @@ func jitterOf(secs uint64) time.Duration {
 	return time.Duration(rand.Uint64N(min(secs, maxJitter))) * time.Second
 }
 
-// record commits the batch and reports a change of the ledger's health once.
-func (a *admitter) record(batch []Admission) error {
+// record commits the batch. While the disk fails it holds a batch with live
+// copies, which nobody would deliver again, and with it all that comes after: the
+// subscriptions buffer. A full ledger is no passing fault; it turns all away.
+func (a *admitter) record(ctx context.Context, batch []Admission, arrivals []arrival) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	err := a.ledger.Record(batch)
+	for {
+		err := a.ledger.Record(batch)
+		a.report(err, len(batch))
+		if err == nil || errors.Is(err, errLedgerFull) || errors.Is(err, errLineTooLong) || !holdsLive(arrivals) {
+			return err
+		}
+		if !sleep(ctx, holdPause) {
+			return err
+		}
+	}
+}
+
+func holdsLive(arrivals []arrival) bool {
+	return slices.ContainsFunc(arrivals, func(x arrival) bool { return x.first && x.Source == delivery.Live })
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// report tells a change of the ledger's health once.
+func (a *admitter) report(err error, commands int) {
 	switch {
 	case err != nil && !a.refusing:
-		a.log.Error("commands are not accepted: the ledger takes none; they are delivered again later", "error", err)
+		a.log.Error("commands are not accepted: the ledger takes none", "error", err)
 	case err == nil && a.refusing:
 		a.log.Info("commands are accepted again: the ledger can be written")
 	}
 	a.refusing = err != nil
-	if err != nil && !errors.Is(err, errLedgerFull) {
-		a.counters.unrecorded.Add(uint64(len(batch)))
+	if err != nil {
+		a.counters.unrecorded.Add(uint64(commands))
 	}
-	return err
 }
 
 // settle answers the sources and hands over what was recorded. The queue comes
@@ -254,4 +307,7 @@ func (a *admitter) handOver(x *arrival) {
 		return
 	}
 	a.queue.push(x.key, x.due, 1)
+	if a.runs.killed(x.command.ExecID, x.key) && a.queue.remove(x.key) {
+		a.verdicts.push(x.key, time.Time{}, 1) // the kill came before it could be found in the queue
+	}
 }

@@ -3,7 +3,9 @@ package command
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
+	"time"
 )
 
 var (
@@ -14,9 +16,23 @@ var (
 // runs is the table of commands that a kill message can reach, from their
 // acceptance to their end.
 type runs struct {
+	now    func() time.Time
 	mu     sync.Mutex
 	byExec map[string]map[Key]*latch
+	early  []earlyKill
 }
+
+// earlyKill is a kill that found no command: the two come over different
+// subscriptions, and the kill may have overtaken its command.
+type earlyKill struct {
+	execID string
+	at     time.Time
+}
+
+const (
+	maxEarlyKills = 256
+	earlyKillAge  = time.Minute
+)
 
 // latch remembers that a command was killed, whatever it is doing when the
 // kill comes; cancel is set while it runs.
@@ -25,7 +41,9 @@ type latch struct {
 	cancel context.CancelCauseFunc
 }
 
-func newRuns() *runs { return &runs{byExec: make(map[string]map[Key]*latch)} }
+func newRuns(now func() time.Time) *runs {
+	return &runs{now: now, byExec: make(map[string]map[Key]*latch)}
+}
 
 // arm makes the command killable until disarm. Without an exec ID it is not.
 func (r *runs) arm(execID string, key Key) {
@@ -37,7 +55,13 @@ func (r *runs) arm(execID string, key Key) {
 	if r.byExec[execID] == nil {
 		r.byExec[execID] = make(map[Key]*latch)
 	}
-	r.byExec[execID][key] = &latch{}
+	r.byExec[execID][key] = &latch{killed: r.wasKilled(execID)}
+}
+
+func (r *runs) wasKilled(execID string) bool {
+	return slices.ContainsFunc(r.early, func(k earlyKill) bool {
+		return k.execID == execID && r.now().Sub(k.at) < earlyKillAge
+	})
 }
 
 func (r *runs) disarm(execID string, key Key) {
@@ -61,7 +85,17 @@ func (r *runs) kill(execID string) []Key {
 		}
 		keys = append(keys, key)
 	}
+	if len(keys) == 0 {
+		r.remember(execID)
+	}
 	return keys
+}
+
+func (r *runs) remember(execID string) {
+	if len(r.early) == maxEarlyKills {
+		r.early = slices.Delete(r.early, 0, 1)
+	}
+	r.early = append(r.early, earlyKill{execID: execID, at: r.now()})
 }
 
 // killed says whether a kill message reached the command.

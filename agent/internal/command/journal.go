@@ -109,7 +109,9 @@ func trimNewline(raw []byte) []byte {
 // append adds a line to what the next write takes and returns the ticket to
 // wait for. It is called with mu held and does not touch the disk.
 func (j *journal) append(encoded []byte) uint64 {
-	j.pending = append(j.pending, encoded...)
+	if !j.distrust { // otherwise the rewrite takes it from memory
+		j.pending = append(j.pending, encoded...)
+	}
 	j.appended++
 	return j.appended
 }
@@ -146,7 +148,7 @@ func (j *journal) writePending() error {
 	j.writing = false
 	j.idle.Broadcast()
 	if err != nil {
-		j.distrust = true
+		j.distrust, j.pending = true, nil
 		return j.rewrite()
 	}
 	j.size += int64(len(batch))

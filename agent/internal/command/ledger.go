@@ -18,8 +18,8 @@ type state uint8
 
 const (
 	accepted state = iota + 1
-	verdict
 	started
+	verdict
 	finished
 )
 
@@ -45,14 +45,15 @@ var (
 type entry struct {
 	sum    Sum
 	state  state
-	order  uint64    // of acceptance
-	stamp  time.Time // the stream's time stamp, as far as it is known
-	at     time.Time // of acceptance
-	due    time.Time // not before
-	body   []byte    // until finished
-	result []byte    // of a verdict, until finished
-	starts int       // how often it was started
-	closed uint64    // ticket of the finish line
+	order  uint64        // of acceptance
+	stamp  time.Time     // the stream's time stamp, as far as it is known
+	at     time.Time     // of acceptance
+	due    time.Time     // not before
+	body   []byte        // until finished
+	result []byte        // of a verdict, until finished
+	starts int           // how often it was started
+	seen   time.Duration // the ledger's uptime when it came
+	closed uint64        // ticket of the finish line
 }
 
 // Ledger is the durable memory of which command was accepted, started and
@@ -61,14 +62,17 @@ type entry struct {
 type Ledger struct {
 	journal *journal
 	now     func() time.Time
-	pcID    string
+	// uptime counts since the ledger was opened; a clock that is set does not
+	// change it.
+	uptime func() time.Duration
+	pcID   string
 
 	// Guarded by journal.mu.
 	entries map[Key]*entry
 	order   uint64
 	backlog int64     // bytes of bodies and results kept
 	horizon time.Time // the newest time stamp of the stream seen so far
-	pruned  time.Time
+	pruned  time.Duration
 
 	maxEntries int
 	maxBacklog int64
@@ -95,7 +99,11 @@ func OpenLedger(fsys atomicfile.FS, dir, pcID string, now func() time.Time) (l *
 	if err := fsys.MkdirAll(dir, 0o700); err != nil {
 		return nil, 0, fmt.Errorf("command: create ledger folder: %w", err)
 	}
-	l = &Ledger{now: now, pcID: pcID, entries: make(map[Key]*entry), maxEntries: maxEntries, maxBacklog: maxBacklog}
+	opened := time.Now()
+	l = &Ledger{
+		now: now, uptime: func() time.Duration { return time.Since(opened) }, pcID: pcID,
+		entries: make(map[Key]*entry), maxEntries: maxEntries, maxBacklog: maxBacklog,
+	}
 	l.journal, torn, err = openJournal(fsys, filepath.Join(dir, LedgerFile(pcID)), l.replay)
 	if err != nil {
 		return nil, 0, err
@@ -112,8 +120,7 @@ func OpenLedger(fsys atomicfile.FS, dir, pcID string, now func() time.Time) (l *
 func (l *Ledger) settle(torn int) error {
 	l.journal.mu.Lock()
 	defer l.journal.mu.Unlock()
-	forgotten := l.prune()
-	if torn > 0 || forgotten > 0 || l.journal.grown() {
+	if forgotten := l.prune(); torn > 0 || forgotten > 0 || l.journal.grown() {
 		return l.journal.rewrite()
 	}
 	return l.journal.sync()
@@ -196,23 +203,24 @@ func (l *Ledger) Start(key Key, attempt int) error {
 	return nil
 }
 
-// Conclude records, durably, a verdict for a command that was accepted: from
+// Conclude records, durably, a verdict for a command that is not finished: from
 // now on a restart sends this result and does not decide again.
 func (l *Ledger) Conclude(key Key, result []byte) error {
 	l.journal.mu.Lock()
 	defer l.journal.mu.Unlock()
 	e, ok := l.entries[key]
-	if !ok || e.state != accepted {
+	if !ok || e.state >= verdict {
 		return errNotOpen
 	}
 	ticket, err := l.append(line{Op: opVerdict, Key: key, At: l.now(), Result: result})
 	if err != nil {
 		return err
 	}
+	before := e.state
 	e.state, e.result = verdict, result
 	l.backlog += int64(len(result))
 	if err := l.journal.wait(ticket); err != nil {
-		e.state, e.result = accepted, nil
+		e.state, e.result = before, nil
 		l.backlog -= int64(len(result))
 		return err
 	}
@@ -317,7 +325,7 @@ func (l *Ledger) writeOpen(w io.Writer, key Key) error {
 	e := l.entries[key]
 	accept := line{Op: opAccept, Key: key, Sum: &e.sum, Stamp: e.stamp, At: e.at, Due: e.due, Body: e.body}
 	if e.state == verdict {
-		accept.Op, accept.Result = opVerdict, e.result
+		accept.Op, accept.Result, accept.Body = opVerdict, e.result, nil
 	}
 	if err := writeLine(w, accept); err != nil {
 		return err

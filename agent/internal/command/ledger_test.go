@@ -223,14 +223,21 @@ func TestALiveCopyLearnsItsStampFromTheReplayedOne(t *testing.T) {
 	require.Equal(t, Duplicate, lookup(l, "live", "body of live"), "its age counts on the stream's clock")
 }
 
-func TestWithoutAStreamTheHostsClockForgets(t *testing.T) {
+func TestWithoutAStreamTheUptimeForgets(t *testing.T) {
 	d := newLedgerDir(t)
 	l := d.open()
 	key := admitOne(t, l, "r")
 	open := admitOne(t, l, "never finished")
 	require.NoError(t, l.Finish(key))
-	d.clock.at = d.clock.at.Add(Retention + time.Second)
+	d.clock.at = d.clock.at.Add(1000 * time.Hour) // proves nothing
 	l = d.reopen(l)
+	up := time.Duration(0)
+	l.uptime = func() time.Duration { return up }
+	up = Retention
+	admitOne(t, l, "next")
+	require.Equal(t, Duplicate, lookup(l, "r", "body of r"))
+	up += time.Hour
+	admitOne(t, l, "prunes")
 	require.Equal(t, Unknown, lookup(l, "r", "body of r"))
 	require.Equal(t, open, l.Unfinished()[0].Key)
 }

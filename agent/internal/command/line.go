@@ -19,6 +19,7 @@ const (
 	opStart   op = "start"   // from here it never runs again
 	opFinish  op = "finish"  // its result is in the outbox
 	opStamp   op = "stamp"   // the stream's time stamp, learned after the finish
+	opForget  op = "forget"  // its request ID is free again
 	opDone    op = "done"    // accept and finish in one, written by a compaction
 )
 
@@ -43,9 +44,11 @@ var errTorn = errors.New("torn journal line")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// maxLine bounds what a reader takes for one line: a command of NATS's largest
-// payload (64 MiB) in base64, with room for the rest.
+// maxLine bounds what is written and read as one line: a command of NATS's
+// largest payload (64 MiB) in base64, with room for the rest.
 const maxLine = 96 << 20
+
+var errLineTooLong = fmt.Errorf("command: a command or result of this size does not fit a ledger line of %d bytes", maxLine)
 
 const sumWidth = 8 // hex digits of the checksum in front of each line
 
@@ -55,6 +58,9 @@ func (l line) encode() ([]byte, error) {
 	body, err := json.Marshal(l)
 	if err != nil {
 		return nil, fmt.Errorf("command: encode ledger line: %w", err)
+	}
+	if len(body)+sumWidth+2 > maxLine {
+		return nil, errLineTooLong
 	}
 	out := make([]byte, 0, sumWidth+len(body)+2)
 	out = fmt.Appendf(out, "%08x ", crc32.Checksum(body, castagnoli))

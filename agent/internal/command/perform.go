@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,26 +71,52 @@ func (p *performer) runQueued(ctx, stop, store context.Context) error {
 			<-p.inFlight
 			return err
 		}
-		p.active.Go(func() {
-			defer func() { <-p.inFlight }()
-			result, ok := p.runOne(stop, it)
-			if ok {
-				p.deliver(store, it.key, result)
-			}
-		})
+		p.handle(store, it, func() (wire.Result, bool) { return p.runOne(stop, it) })
 	}
+}
+
+// handle works on one command in a goroutine of its own, which gives back its
+// place among those in flight.
+func (p *performer) handle(store context.Context, it item, work func() (wire.Result, bool)) {
+	p.active.Go(func() {
+		defer func() { <-p.inFlight }()
+		if result, ok := p.protect(it, work); ok {
+			p.deliver(store, it.key, result)
+		}
+	})
+}
+
+// protect answers a command whose handling panicked: it would do so again at
+// each start.
+func (p *performer) protect(it item, work func() (wire.Result, bool)) (r wire.Result, ok bool) {
+	defer func() {
+		value := recover()
+		if value == nil {
+			return
+		}
+		p.log.Error("the handling of a command panicked", "panic", value, "stack", string(debug.Stack()))
+		body, _, _ := p.ledger.Body(it.key)
+		c, _ := wire.DecodeCommand(body)
+		v := Verdict{ExitCode: wire.ExitFailed, Reason: fmt.Sprintf("not run to its end: panic: %v", value)}
+		r = VerdictResult(c, p.pcID, v, p.now())
+		ok = c.RequestID != "" && p.ledger.Conclude(it.key, r.Encode()) == nil
+	}()
+	return work()
 }
 
 // runVerdicts answers what gets no run; it never waits for a slot.
 func (p *performer) runVerdicts(ctx, store context.Context) error {
+	defer p.active.Wait()
 	for {
+		if !acquire(ctx, p.inFlight) {
+			return ctx.Err()
+		}
 		it, err := p.verdicts.pop(ctx)
 		if err != nil {
+			<-p.inFlight
 			return err
 		}
-		if result, ok := p.answer(ctx, it); ok {
-			p.deliver(store, it.key, result)
-		}
+		p.handle(store, it, func() (wire.Result, bool) { return p.answer(ctx, it) })
 	}
 }
 
@@ -106,6 +133,9 @@ func (p *performer) take(ctx context.Context) (item, error) {
 }
 
 func acquire(ctx context.Context, sem chan struct{}) bool {
+	if ctx.Err() != nil {
+		return false
+	}
 	select {
 	case sem <- struct{}{}:
 		return true
@@ -195,11 +225,10 @@ func (p *performer) start(stop context.Context, it item, c wire.Command) wire.Re
 	defer p.started.Add(-1)
 	began := p.now()
 	outcome, err := runProtected(ctx, p.shells[c.Shell], c, it.attempt)
-	result := resultOfRun(c, p.pcID, outcome, err, context.Cause(ctx))
-	if result.StartedAt.IsZero() {
-		result.StartedAt, result.FinishedAt = began.UTC(), p.now().UTC()
+	if outcome.Started.IsZero() {
+		outcome.Started, outcome.Finished = began, p.now()
 	}
-	return result
+	return resultOfRun(c, p.pcID, outcome, err, context.Cause(ctx))
 }
 
 func runProtected(ctx context.Context, s Shell, c wire.Command, attempt int) (o exec.Outcome, err error) {

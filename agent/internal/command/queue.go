@@ -59,6 +59,9 @@ func (q *queue) pop(ctx context.Context) (item, error) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
+		if ctx.Err() != nil {
+			return item{}, ctx.Err()
+		}
 		it, wait := q.next()
 		if it != nil {
 			return *it, nil

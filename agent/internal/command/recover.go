@@ -41,10 +41,8 @@ func (s *Service) recover(r Recovered) {
 // than the command allows comes from a clock that was set back.
 func (s *Service) stillDue(r Recovered, c wire.Command) time.Time {
 	jitter := time.Duration(min(c.JitterSecs, maxJitter)) * time.Second
-	if r.Due.Sub(s.now()) > jitter {
-		return s.now().Add(jitter)
-	}
-	return r.Due
+	now := s.now() // its monotonic part keeps the wait free of further steps
+	return now.Add(min(r.Due.Sub(now), jitter))
 }
 
 func (s *Service) repeatable(shell string) bool {

@@ -86,27 +86,36 @@ func (l *Ledger) Record(batch []Admission) error {
 
 // room refuses what would exceed the bounds, after letting go of what is old.
 func (l *Ledger) room(batch []Admission) error {
-	if l.now().Sub(l.pruned).Abs() >= time.Hour || len(l.entries)+len(batch) > l.maxEntries {
+	if l.uptime()-l.pruned >= time.Hour || len(l.entries)+len(batch) > l.maxEntries {
 		l.prune()
 	}
 	if l.journal.grown() {
 		// A failure is no reason to refuse: the file as it is still serves.
 		_ = l.journal.rewrite()
 	}
-	if len(l.entries)+len(batch) > l.maxEntries || l.backlog > l.maxBacklog {
+	if len(l.entries)+len(batch) > l.maxEntries || l.backlog > 0 && l.backlog+sizeOf(batch) > l.maxBacklog {
 		return errLedgerFull
 	}
 	return nil
+}
+
+func sizeOf(batch []Admission) (bytes int64) {
+	for _, a := range batch {
+		bytes += int64(len(a.Body) + len(a.Result))
+	}
+	return bytes
 }
 
 // enter adds one admission to memory and to what the next write takes.
 func (l *Ledger) enter(a Admission) (ticket uint64, err error) {
 	e := &entry{
 		sum: a.Sum, state: accepted, stamp: a.Stamp, at: l.now().UTC(), due: a.Due, body: a.Body, result: a.Result,
+		seen: l.uptime(),
 	}
 	ln := line{Op: opAccept, Key: a.Key, Sum: &a.Sum, Stamp: a.Stamp, At: e.at, Due: a.Due, Body: a.Body}
 	if a.Result != nil {
 		e.state, ln.Op, ln.Result = verdict, opVerdict, a.Result
+		e.body, ln.Body = nil, nil // nobody will read it again
 	}
 	ticket, err = l.append(ln)
 	if err != nil {
@@ -137,6 +146,10 @@ func (l *Ledger) withdraw(batch []Admission) {
 func (l *Ledger) replay(ln line) {
 	l.seen(ln.Stamp)
 	e, ok := l.entries[ln.Key]
+	if ln.Op == opForget {
+		delete(l.entries, ln.Key)
+		return
+	}
 	if !ok {
 		if ln.Sum == nil {
 			return // its first line is gone with a torn tail
@@ -149,7 +162,7 @@ func (l *Ledger) replay(ln line) {
 	}
 	switch ln.Op {
 	case opVerdict:
-		if e.state == accepted {
+		if e.state < verdict {
 			e.state, e.result = verdict, ln.Result
 			l.backlog += int64(len(ln.Result))
 		}
@@ -174,13 +187,12 @@ func (l *Ledger) seen(stamp time.Time) {
 	}
 }
 
-// prune forgets what is finished and older than Retention. Age is counted on
-// the stream's clock, because the stream is what could deliver it again; the
-// host's clock counts only for what no stream ever delivered.
+// prune forgets what is finished and older than Retention.
 func (l *Ledger) prune() (forgotten int) {
-	l.pruned = l.now()
+	l.pruned = l.uptime()
 	for key, e := range l.entries {
 		if e.state == finished && l.age(e) > Retention {
+			_, _ = l.append(line{Op: opForget, Key: key}) // its ID may come again
 			delete(l.entries, key)
 			forgotten++
 		}
@@ -188,11 +200,14 @@ func (l *Ledger) prune() (forgotten int) {
 	return forgotten
 }
 
+// age is how long ago the command was finished, at the least. The stream's
+// clock and the host's must agree, since either can be wrong for a while; what
+// no stream ever delivered ages with this process, which no clock can hurry.
 func (l *Ledger) age(e *entry) time.Duration {
 	if e.stamp.IsZero() {
-		return l.now().Sub(e.at)
+		return l.uptime() - e.seen
 	}
-	return l.horizon.Sub(e.stamp)
+	return min(l.horizon.Sub(e.stamp), l.now().Sub(e.at))
 }
 
 // openKeys returns the unfinished commands in the order of acceptance.

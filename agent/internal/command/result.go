@@ -46,6 +46,9 @@ func resultOfRun(c wire.Command, pcID string, o exec.Outcome, err, cause error) 
 	r.ExitCode = wire.ExitCode(o.Code)
 	r.Stdout, r.Stderr = string(o.Stdout), string(o.Stderr)
 	r.StartedAt, r.FinishedAt = o.Started.UTC(), o.Finished.UTC()
+	if r.FinishedAt.Before(r.StartedAt) {
+		r.FinishedAt = r.StartedAt // the clock was set back, or the runner did not say
+	}
 	if o.Incomplete {
 		r.Stderr = wire.AppendNote(r.Stderr, "capture ended early: a process that the command left behind still holds its output")
 	}
@@ -73,10 +76,15 @@ func failureOf(c wire.Command, o exec.Outcome, err, cause error) string {
 }
 
 // RecordOf is the outbox record of a result. Its message ID is the result ID:
-// the stream drops what it already has.
+// the stream drops what it already has. A request ID that no subject can hold is
+// no name either.
 func RecordOf(r wire.Result) outbox.Record {
+	name := r.RequestID
+	if wire.SubjectSafe(name) != nil {
+		name = r.ResultID
+	}
 	return outbox.Record{
-		Name:    r.RequestID,
+		Name:    name,
 		MsgID:   r.ResultID,
 		Subject: wire.ResultSubject(r.RequestID),
 		Data:    r.Encode(),

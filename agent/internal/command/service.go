@@ -60,7 +60,7 @@ func New(cfg Config) *Service {
 		cfg.Slots = runtime.NumCPU()
 	}
 	s := &Service{
-		ledger: cfg.Ledger, queue: newQueue(), verdicts: newQueue(), runs: newRuns(),
+		ledger: cfg.Ledger, queue: newQueue(), verdicts: newQueue(), runs: newRuns(cfg.Now),
 		now: cfg.Now, log: cfg.Logger, shells: cfg.Shells, offline: cfg.Offline,
 		known: strings.Join(slices.Sorted(maps.Keys(cfg.Shells)), ", "),
 	}
@@ -81,13 +81,14 @@ func (s *Service) Admit(ctx context.Context, in <-chan delivery.Delivery) error 
 	return s.admit.run(ctx, in)
 }
 
-// endGrace is what a command that was told to end, and the storing of its
-// result, may take after the grace.
+// endGrace is what a command that was told to end may take for it: a shell's
+// TERM, KILL and the rest of its output, and the storing of the result.
 const endGrace = 6 * time.Second
 
 // Perform runs what was admitted until ctx ends. Commands that still run then
 // have grace to end by themselves before they are killed; their results are
-// stored before Perform returns.
+// stored before Perform returns. What does not end even then (Go code cannot be
+// killed) is left behind: the next start reports it as interrupted.
 func (s *Service) Perform(ctx context.Context, grace time.Duration) error {
 	stop, cancelStop := context.WithCancelCause(context.WithoutCancel(ctx))
 	store, cancelStore := context.WithCancel(context.WithoutCancel(ctx))
@@ -102,9 +103,10 @@ func (s *Service) Perform(ctx context.Context, grace time.Duration) error {
 		s.log.Warn("commands still run after the grace and are ended", "grace", grace)
 	}
 	cancelStop(errStopped)
-	within(endGrace, done)
-	cancelStore()
-	<-done
+	if !within(endGrace, done) {
+		s.log.Error("commands did not end when they were told to; the next start reports them as interrupted",
+			"commands", s.perform.running())
+	}
 	return nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 
 	"github.com/nats-io/nats.go"
 
@@ -24,6 +26,7 @@ type Live struct {
 	Kill   func(execID string)
 	Logger *slog.Logger
 
+	mu   sync.Mutex
 	subs []retry.Subscription
 }
 
@@ -52,8 +55,16 @@ func (l *Live) add(subject string, pending int, h func(*nats.Msg)) error {
 	if err != nil {
 		return fmt.Errorf("intake: subscribe %s: %w", subject, err)
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.subs = append(l.subs, sub)
 	return nil
+}
+
+func (l *Live) open() []retry.Subscription {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.subs)
 }
 
 func (l *Live) receive(ctx context.Context, m *nats.Msg) {
@@ -73,7 +84,7 @@ func (l *Live) kill(m *nats.Msg) {
 // buffered. The replay has the last one of each subject.
 func (l *Live) Dropped() int {
 	n := 0
-	for _, sub := range l.subs {
+	for _, sub := range l.open() {
 		n += sub.Dropped()
 	}
 	return n
@@ -81,7 +92,7 @@ func (l *Live) Dropped() int {
 
 // Stop ends the subscriptions; after it nothing more is handed over.
 func (l *Live) Stop() {
-	for _, sub := range l.subs {
+	for _, sub := range l.open() {
 		if err := sub.Stop(); err != nil {
 			l.Logger.Debug("end of a subscription", "error", err)
 		}

@@ -1,6 +1,7 @@
 package natskit
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -35,6 +37,9 @@ const (
 	// within 45 s.
 	pingInterval = 15 * time.Second
 	pingsOut     = 2
+	// writeTimeout bounds a write to a broker that does not read. The client
+	// holds its lock meanwhile, so that everything else waits too, a stop as well.
+	writeTimeout = 2 * time.Second
 	// reconnectMax caps the pause between two attempts, as in the contract.
 	reconnectMax = 4 * time.Second
 )
@@ -78,6 +83,7 @@ func (o Options) nats() ([]nats.Option, error) {
 		nats.Timeout(dialTimeout),
 		nats.PingInterval(pingInterval),
 		nats.MaxPingsOutstanding(pingsOut),
+		nats.FlusherTimeout(writeTimeout),
 	}
 	opts = append(opts, o.handlers()...)
 	return append(append(opts, auth...), secure...), nil
@@ -143,9 +149,11 @@ func reconnectDelay(attempt int) time.Duration {
 // missing permission) come here and nowhere else.
 func (o Options) handlers() []nats.Option {
 	log := o.Logger
+	failures := &streak{log: log}
 	return []nats.Option{
-		nats.ConnectHandler(func(nc *nats.Conn) { log.Info("connected", "server", nc.ConnectedUrlRedacted()) }),
-		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("reconnected", "server", nc.ConnectedUrlRedacted()) }),
+		nats.ReconnectErrHandler(failures.note),
+		nats.ConnectHandler(func(nc *nats.Conn) { failures.end(); log.Info("connected", "server", nc.ConnectedUrlRedacted()) }),
+		nats.ReconnectHandler(func(nc *nats.Conn) { failures.end(); log.Info("reconnected", "server", nc.ConnectedUrlRedacted()) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				log.Warn("connection lost; reconnecting", "error", err)
@@ -159,4 +167,28 @@ func (o Options) handlers() []nats.Option {
 			log.Warn("the broker reported an error", "error", err)
 		}),
 	}
+}
+
+// streak reports a row of failed attempts once, and again when the reason
+// changes; the attempts in between come every few seconds.
+type streak struct {
+	log  *slog.Logger
+	mu   sync.Mutex
+	last string
+}
+
+func (s *streak) note(_ *nats.Conn, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	level := slog.LevelDebug
+	if err.Error() != s.last {
+		s.last, level = err.Error(), slog.LevelWarn
+	}
+	s.log.Log(context.Background(), level, "no connection to the broker; trying again", "error", err)
+}
+
+func (s *streak) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = ""
 }

@@ -54,7 +54,7 @@ func (l *Link) Offline() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case connected:
+	case connected || l.connected: // or lost so lately that Run has not noted it
 		return 0
 	case !l.ever:
 		return wire.NeverConnected
