@@ -111,7 +111,7 @@ func background(keepPipes bool, args ...string) {
 func dial(address, name string) net.Conn {
 	conn, err := net.Dial("tcp", address)
 	orDie(err)
-	_, err = fmt.Fprintln(conn, name)
+	_, err = fmt.Fprintln(conn, name, os.Getpid())
 	orDie(err)
 	return conn
 }
@@ -177,7 +177,8 @@ func (b *board) arrived(n int) []*peer {
 		}
 		b.t.Cleanup(func() { _ = conn.Close() })
 		p := &peer{t: b.t, conn: conn, lines: bufio.NewReader(conn)}
-		if _, err := p.lines.ReadString('\n'); err == nil {
+		if hello, err := p.lines.ReadString('\n'); err == nil {
+			p.introduce(hello)
 			peers = append(peers, p)
 		}
 	}
@@ -194,7 +195,8 @@ func (b *board) await(names ...string) []*peer {
 		require.NoError(b.t, err)
 		b.t.Cleanup(func() { _ = conn.Close() })
 		p := &peer{t: b.t, conn: conn, lines: bufio.NewReader(conn)}
-		found[p.line()] = p
+		p.introduce(p.line())
+		found[p.name] = p
 	}
 	peers := make([]*peer, len(names))
 	for i, name := range names {
@@ -205,9 +207,20 @@ func (b *board) await(names ...string) []*peer {
 }
 
 type peer struct {
-	t     *testing.T
-	conn  net.Conn
-	lines *bufio.Reader
+	t       *testing.T
+	conn    net.Conn
+	lines   *bufio.Reader
+	name    string
+	process watchedProcess
+}
+
+// introduce takes the first line: name and process ID.
+func (p *peer) introduce(hello string) {
+	p.t.Helper()
+	var pid int
+	_, err := fmt.Sscan(hello, &p.name, &pid)
+	require.NoError(p.t, err)
+	p.process = watchProcess(p.t, pid)
 }
 
 func (p *peer) line() string {
@@ -228,15 +241,6 @@ func (p *peer) requireAlive() {
 	p.t.Helper()
 	p.tell("echo here")
 	require.Equal(p.t, "here", p.line())
-}
-
-// requireGone waits for the end of the process.
-func (p *peer) requireGone() {
-	p.t.Helper()
-	require.NoError(p.t, p.conn.SetReadDeadline(time.Now().Add(patience)))
-	_, err := p.lines.ReadByte()
-	require.Error(p.t, err, "the process still talks")
-	require.NotErrorIs(p.t, err, os.ErrDeadlineExceeded, "the process lives")
 }
 
 // dismiss ends the process.

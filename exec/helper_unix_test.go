@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -44,3 +45,17 @@ func duplicate(program, name string) error { return os.Symlink(program, name) }
 
 // needsRealConsole: nothing stands in for a console here.
 func needsRealConsole(*testing.T) {}
+
+// watchedProcess: the end of a process is the end of its connection.
+type watchedProcess struct{}
+
+func watchProcess(*testing.T, int) watchedProcess { return watchedProcess{} }
+
+// requireGone waits for the end of the process.
+func (p *peer) requireGone() {
+	p.t.Helper()
+	require.NoError(p.t, p.conn.SetReadDeadline(time.Now().Add(patience)))
+	_, err := p.lines.ReadByte()
+	require.Error(p.t, err, "the process still talks")
+	require.NotErrorIs(p.t, err, os.ErrDeadlineExceeded, "the process lives")
+}

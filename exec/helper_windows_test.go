@@ -1,11 +1,13 @@
 package exec
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/windows"
 )
 
@@ -47,4 +49,30 @@ func needsRealConsole(t *testing.T) {
 	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil {
 		t.Skip("Wine's console host holds the pipes")
 	}
+}
+
+// watchedProcess is a handle, which stays valid beyond the end of the process. The end of a connection would not do:
+// Wine sometimes keeps that of a process that was terminated open.
+type watchedProcess struct{ handle windows.Handle }
+
+func watchProcess(t *testing.T, pid int) watchedProcess {
+	t.Helper()
+	handle, err := windows.OpenProcess(windows.SYNCHRONIZE, false, uint32(pid))
+	if errors.Is(err, windows.ERROR_INVALID_PARAMETER) {
+		return watchedProcess{} // it has ended already
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = windows.CloseHandle(handle) })
+	return watchedProcess{handle}
+}
+
+// requireGone waits for the end of the process.
+func (p *peer) requireGone() {
+	p.t.Helper()
+	if p.process.handle == 0 {
+		return
+	}
+	event, err := windows.WaitForSingleObject(p.process.handle, uint32(patience.Milliseconds()))
+	require.NoError(p.t, err)
+	require.Equal(p.t, uint32(windows.WAIT_OBJECT_0), event, "the process lives")
 }

@@ -48,10 +48,12 @@ type admitter struct {
 	sink     Sink
 	gather   func(wire.Command) Facts
 	verify   Verify
-	pcID     string
-	now      func() time.Time
-	log      *slog.Logger
-	counters *Counters
+	// killWaiting answers a killed command that still waits.
+	killWaiting func(Key)
+	pcID        string
+	now         func() time.Time
+	log         *slog.Logger
+	counters    *Counters
 
 	refusing bool // the ledger could not be written last time
 }
@@ -114,12 +116,11 @@ func (a *admitter) judge(ctx context.Context, x *arrival, inBatch map[Key]Sum) b
 	a.counters.received.Add(1)
 	var err error
 	x.command, err = wire.DecodeCommand(x.Data)
-	switch {
-	case err == nil && len(x.command.RequestID) <= maxRequestID:
-	case x.command.RequestID == "" || len(x.command.RequestID) > maxRequestID:
+	switch id := x.command.RequestID; {
+	case id == "" || len(id) > maxRequestID:
 		a.drop(x, delivery.Term, "a command without a usable request ID was dropped", "error", err)
 		return false
-	default:
+	case err != nil:
 		x.verdict = Verdict{Kind: Fail, ExitCode: wire.ExitFailed, Reason: "not run: " + err.Error()}
 	}
 	x.sum = sha256.Sum256(x.Data)
@@ -296,6 +297,8 @@ func (a *admitter) settle(arrivals []arrival, err error) {
 			continue
 		case x.first:
 			a.handOver(x)
+		default:
+			a.ledger.Lookup(x.key, x.sum, x.Stamp) // the replayed copy knows the stamp
 		}
 		x.Answer(delivery.Ack)
 	}
@@ -307,7 +310,7 @@ func (a *admitter) handOver(x *arrival) {
 		return
 	}
 	a.queue.push(x.key, x.due, 1)
-	if a.runs.killed(x.command.ExecID, x.key) && a.queue.remove(x.key) {
-		a.verdicts.push(x.key, time.Time{}, 1) // the kill came before it could be found in the queue
+	if a.runs.killed(x.command.ExecID, x.key) {
+		a.killWaiting(x.key) // the kill came before the command could be found in the queue
 	}
 }

@@ -116,7 +116,7 @@ func (p *performer) runVerdicts(ctx, store context.Context) error {
 			<-p.inFlight
 			return err
 		}
-		p.handle(store, it, func() (wire.Result, bool) { return p.answer(ctx, it) })
+		p.handle(store, it, func() (wire.Result, bool) { return p.answer(it) })
 	}
 }
 
@@ -168,9 +168,26 @@ func (p *performer) runOne(stop context.Context, it item) (wire.Result, bool) {
 	return p.start(stop, it, c), true
 }
 
+// killWaiting records the verdict of a killed command that waits, at once: a
+// stop or a crash must not bring it back.
+func (p *performer) killWaiting(key Key) {
+	it, ok := p.queue.remove(key)
+	if !ok {
+		return // it runs, or is answered already
+	}
+	body, _, ok := p.ledger.Body(key)
+	if !ok {
+		return
+	}
+	c, v := p.decide(key, body)
+	if _, ok := p.conclude(context.Background(), it, c, v); ok {
+		p.verdicts.push(key, time.Time{}, 1)
+	}
+}
+
 // answer returns the recorded verdict of a command, or makes one for a command
-// that was killed while it waited or that a restart interrupted.
-func (p *performer) answer(ctx context.Context, it item) (wire.Result, bool) {
+// that a restart interrupted.
+func (p *performer) answer(it item) (wire.Result, bool) {
 	if payload, ok := p.ledger.Verdict(it.key); ok {
 		r, err := wire.DecodeResult(payload)
 		if err != nil {
@@ -182,16 +199,8 @@ func (p *performer) answer(ctx context.Context, it item) (wire.Result, bool) {
 	if !ok {
 		return wire.Result{}, false
 	}
-	if it.attempt == interrupted {
-		c, _ := wire.DecodeCommand(body)
-		return interruptedResult(c, p.pcID, accepted, p.now()), true
-	}
-	c, v := p.decide(it.key, body)
-	if v.Kind == Run {
-		p.queue.push(it.key, it.due, it.attempt)
-		return wire.Result{}, false
-	}
-	return p.conclude(ctx, it, c, v)
+	c, _ := wire.DecodeCommand(body)
+	return interruptedResult(c, p.pcID, accepted, p.now()), true
 }
 
 // decide decides anew with the facts of now.

@@ -42,16 +42,16 @@ func (q *queue) push(key Key, due time.Time, attempt int) {
 }
 
 // remove takes a command out, wherever it stands.
-func (q *queue) remove(key Key) bool {
+func (q *queue) remove(key Key) (item, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	it, ok := q.places[key]
 	if !ok {
-		return false
+		return item{}, false
 	}
 	delete(q.places, key)
 	heap.Remove(&q.items, it.place)
-	return true
+	return *it, true
 }
 
 // pop returns the next command that is due; it blocks until there is one.

@@ -68,14 +68,14 @@ func (l *Ledger) Record(batch []Admission) error {
 	if err := l.room(batch); err != nil {
 		return err
 	}
+	entries, lines, err := l.prepare(batch)
+	if err != nil {
+		return err
+	}
 	var ticket uint64
-	for _, a := range batch {
-		t, err := l.enter(a)
-		if err != nil {
-			l.withdraw(batch)
-			return err
-		}
-		ticket = t
+	for i, a := range batch {
+		ticket = l.journal.append(lines[i])
+		l.add(a.Key, entries[i])
 	}
 	if err := l.journal.wait(ticket); err != nil {
 		l.withdraw(batch)
@@ -106,23 +106,31 @@ func sizeOf(batch []Admission) (bytes int64) {
 	return bytes
 }
 
-// enter adds one admission to memory and to what the next write takes.
-func (l *Ledger) enter(a Admission) (ticket uint64, err error) {
-	e := &entry{
-		sum: a.Sum, state: accepted, stamp: a.Stamp, at: l.now().UTC(), due: a.Due, body: a.Body, result: a.Result,
-		seen: l.uptime(),
+// prepare builds the batch without a trace: one that cannot be written must not
+// leave its neighbours behind.
+func (l *Ledger) prepare(batch []Admission) (entries []*entry, lines [][]byte, err error) {
+	for _, a := range batch {
+		e, ln := l.entryOf(a)
+		encoded, err := ln.encode()
+		if err != nil {
+			return nil, nil, err
+		}
+		entries, lines = append(entries, e), append(lines, encoded)
 	}
-	ln := line{Op: opAccept, Key: a.Key, Sum: &a.Sum, Stamp: a.Stamp, At: e.at, Due: a.Due, Body: a.Body}
+	return entries, lines, nil
+}
+
+func (l *Ledger) entryOf(a Admission) (*entry, line) {
+	e := &entry{sum: a.Sum, stamp: a.Stamp, at: l.now().UTC(), due: a.Due, seen: l.uptime()}
+	ln := line{Key: a.Key, Sum: &a.Sum, Stamp: a.Stamp, At: e.at, Due: a.Due}
 	if a.Result != nil {
-		e.state, ln.Op, ln.Result = verdict, opVerdict, a.Result
-		e.body, ln.Body = nil, nil // nobody will read it again
+		e.state, e.result = verdict, a.Result
+		ln.Op, ln.Result = opVerdict, a.Result
+		return e, ln // nobody will read the body again
 	}
-	ticket, err = l.append(ln)
-	if err != nil {
-		return 0, err
-	}
-	l.add(a.Key, e)
-	return ticket, nil
+	e.state, e.body = accepted, a.Body
+	ln.Op, ln.Body = opAccept, a.Body
+	return e, ln
 }
 
 func (l *Ledger) add(key Key, e *entry) {

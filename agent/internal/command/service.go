@@ -73,6 +73,7 @@ func New(cfg Config) *Service {
 		shells: s.shells, gather: s.gather, pcID: cfg.PCID, now: s.now, log: s.log,
 		slots: make(chan struct{}, cfg.Slots), inFlight: make(chan struct{}, cfg.Slots+storing),
 	}
+	s.admit.killWaiting = s.perform.killWaiting
 	return s
 }
 
@@ -126,9 +127,7 @@ func within(d time.Duration, done <-chan struct{}) bool {
 func (s *Service) Kill(execID string) {
 	keys := s.runs.kill(execID)
 	for _, key := range keys {
-		if s.queue.remove(key) {
-			s.verdicts.push(key, time.Time{}, 1)
-		}
+		s.perform.killWaiting(key)
 	}
 	if len(keys) > 0 {
 		s.log.Info("kill received", "exec_id", execID, "commands", len(keys))
