@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/outbox/atomicfile"
+	"github.com/kanade-go/kanade/outbox/atomicfile/faultfs"
 )
 
 // crashSteps is above the number of disk operations of the scenario; the test
@@ -20,31 +21,31 @@ import (
 const crashSteps = 60
 
 // TestLostPower cuts the power at every disk operation of a scenario, and looks
-// at every disk that the faultFS can find afterwards.
+// at every disk that a faultfs can find afterwards.
 func TestLostPower(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, cutEverywhere(func(f *faultFS) atomicfile.FS { return f }))
+	require.NoError(t, cutEverywhere(func(f *faultfs.FS) atomicfile.FS { return f }))
 }
 
 // The same test must notice when a sync is missing, or it would prove nothing.
 func TestLostPowerNoticesMissingSyncs(t *testing.T) {
 	t.Parallel()
-	require.ErrorIs(t, cutEverywhere(func(f *faultFS) atomicfile.FS { return noFileSync{f} }), errBroken)
-	require.ErrorIs(t, cutEverywhere(func(f *faultFS) atomicfile.FS { return noDirSync{f} }), errBroken)
+	require.ErrorIs(t, cutEverywhere(func(f *faultfs.FS) atomicfile.FS { return noFileSync{f} }), errBroken)
+	require.ErrorIs(t, cutEverywhere(func(f *faultfs.FS) atomicfile.FS { return noDirSync{f} }), errBroken)
 }
 
-type noDirSync struct{ *faultFS }
+type noDirSync struct{ *faultfs.FS }
 
 func (noDirSync) SyncDir(string) error { return nil }
 
-type noFileSync struct{ *faultFS }
+type noFileSync struct{ *faultfs.FS }
 
 type unsyncedFile struct{ atomicfile.File }
 
 func (unsyncedFile) Sync() error { return nil }
 
 func (n noFileSync) OpenFile(name string, flag int, perm fs.FileMode) (atomicfile.File, error) {
-	f, err := n.faultFS.OpenFile(name, flag, perm)
+	f, err := n.FS.OpenFile(name, flag, perm)
 	if err != nil {
 		return nil, err
 	}
@@ -53,20 +54,16 @@ func (n noFileSync) OpenFile(name string, flag int, perm fs.FileMode) (atomicfil
 
 var errBroken = errors.New("promise broken")
 
-func cutEverywhere(wrap func(*faultFS) atomicfile.FS) error {
+func cutEverywhere(wrap func(*faultfs.FS) atomicfile.FS) error {
 	for stop := 1; ; stop++ {
-		disk := newFaultFS(stop)
+		disk := faultfs.New(stop)
 		var s stream
 		promised := crashScenario(wrap(disk), &s)
-		for ops := range len(disk.pending) + 1 {
-			for unsynced := range contentsEnd {
-				after := s.copy()
-				if err := checkSurvivors(disk.survivors(ops, unsynced), after, promised); err != nil {
-					return fmt.Errorf("stop at %d, %d name operations, contents %d: %w", stop, ops, unsynced, err)
-				}
-			}
+		err := disk.EachSurvivor(func(found *faultfs.FS) error { return checkSurvivors(found, s.copy(), promised) })
+		if err != nil {
+			return fmt.Errorf("stop at %d: %w", stop, err)
 		}
-		if disk.steps < stop {
+		if disk.Steps() < stop {
 			return nil // the scenario has run to its end
 		}
 		if stop > crashSteps {
@@ -102,7 +99,7 @@ func crashScenario(fsys atomicfile.FS, s *stream) (promised []string) {
 // checkSurvivors opens the folder after the power cut and delivers: everything
 // promised must have reached the stream, and whatever has a record's name must
 // be a whole record.
-func checkSurvivors(disk *faultFS, s *stream, promised []string) error {
+func checkSurvivors(disk *faultfs.FS, s *stream, promised []string) error {
 	box, err := Open("/box", WithFS(disk), WithWindow(1))
 	if err != nil {
 		return err
@@ -137,7 +134,7 @@ func (s *stream) copy() *stream {
 // synced it: it must be synced before that counts as stored.
 func TestLostPowerAfterAPutThatFoundItsFile(t *testing.T) {
 	t.Parallel()
-	disk := newFaultFS(0)
+	disk := faultfs.New(0)
 	first, err := Open("/box", WithFS(noDirSync{disk}))
 	require.NoError(t, err)
 	put(t, first, "a")
@@ -148,5 +145,5 @@ func TestLostPowerAfterAPutThatFoundItsFile(t *testing.T) {
 	put(t, second, "a")
 	require.EqualValues(t, 1, second.Stats().Kept)
 	require.NoError(t, second.Close())
-	require.NoError(t, checkSurvivors(disk.survivors(0, dropped), &stream{}, []string{"a"}))
+	require.NoError(t, checkSurvivors(disk.Survivors(0, faultfs.Dropped), &stream{}, []string{"a"}))
 }

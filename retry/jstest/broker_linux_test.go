@@ -29,8 +29,10 @@ func TestBrokerDiesWithItsTestProcess(t *testing.T) {
 	defer func() { require.Error(t, cmd.Wait(), "it was killed") }()
 
 	var host string
-	for lines := bufio.NewScanner(out); lines.Scan() && host == ""; {
-		host, _ = strings.CutPrefix(lines.Text(), "nats://")
+	for lines := bufio.NewScanner(out); host == "" && lines.Scan(); {
+		if address, found := strings.CutPrefix(lines.Text(), "nats://"); found {
+			host = address
+		}
 	}
 	require.NotEmpty(t, host)
 	require.NoError(t, cmd.Process.Kill())

@@ -1,8 +1,9 @@
-package outbox
+package faultfs
 
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -14,13 +15,14 @@ import (
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 )
 
-var errPowerCut = errors.New("power cut")
+// ErrPowerCut is what every operation returns after the power failed.
+var ErrPowerCut = errors.New("power cut")
 
-// faultFS is a disk in memory that remembers what was synced. The power fails
-// at a chosen operation; survivors then gives one of the disks that POSIX
-// allows to be found: of the names any number of the operations since the last
-// folder sync, of the contents what was synced, all, or half of the rest.
-type faultFS struct {
+// FS is a disk in memory that remembers what was synced. The power fails at a
+// chosen operation; Survivors then gives one of the disks that POSIX allows to
+// be found: of the names any number of the operations since the last folder
+// sync, of the contents what was synced, all, or half of the rest.
+type FS struct {
 	mu      sync.Mutex
 	names   map[string]*inode
 	durable map[string]*inode         // names as of the last SyncDir
@@ -35,41 +37,58 @@ type inode struct {
 	modTime      time.Time
 }
 
-func newFaultFS(stopAt int) *faultFS {
-	return &faultFS{
+// New returns an empty disk whose power fails at the given operation; 0: never.
+func New(stopAt int) *FS {
+	return &FS{
 		names: map[string]*inode{}, durable: map[string]*inode{}, stopAt: stopAt,
 		clock: time.Date(2026, 11, 22, 5, 0, 0, 0, time.UTC),
 	}
 }
 
 // step is called with the lock held, ahead of everything that changes the disk.
-func (f *faultFS) step() error {
+func (f *FS) step() error {
 	if f.stopAt > 0 && f.steps >= f.stopAt {
-		return errPowerCut
+		return ErrPowerCut
 	}
 	f.steps++
 	f.clock = f.clock.Add(time.Millisecond)
 	return nil
 }
 
-func (f *faultFS) rename(change func(map[string]*inode)) {
+func (f *FS) rename(change func(map[string]*inode)) {
 	change(f.names)
 	f.pending = append(f.pending, change)
 }
 
-// contents is what happened to data that was never synced.
-type contents int
+// Contents is what happened to data that was never synced.
+type Contents int
 
 const (
-	dropped contents = iota
-	torn
-	kept
-	contentsEnd
+	Dropped Contents = iota // it is gone
+	Torn                    // half of it is there
+	Kept                    // all of it is there
 )
 
-// survivors is the disk after the power cut.
-func (f *faultFS) survivors(nameOps int, unsynced contents) *faultFS {
-	after := newFaultFS(0)
+// Steps is how many operations have changed the disk.
+func (f *FS) Steps() int { return f.steps }
+
+// EachSurvivor calls check with every disk that can be found after the power
+// cut, until it returns an error.
+func (f *FS) EachSurvivor(check func(*FS) error) error {
+	for ops := range len(f.pending) + 1 {
+		for unsynced := Dropped; unsynced <= Kept; unsynced++ {
+			if err := check(f.Survivors(ops, unsynced)); err != nil {
+				return fmt.Errorf("%d unsynced name operations, contents %d: %w", ops, unsynced, err)
+			}
+		}
+	}
+	return nil
+}
+
+// Survivors is the disk after the power cut, with the first nameOps of the name
+// operations that no folder sync confirmed.
+func (f *FS) Survivors(nameOps int, unsynced Contents) *FS {
+	after := New(0)
 	after.clock = f.clock.Add(time.Minute)
 	names := maps.Clone(f.durable)
 	for _, change := range f.pending[:nameOps] {
@@ -78,7 +97,7 @@ func (f *faultFS) survivors(nameOps int, unsynced contents) *faultFS {
 	for name, n := range names {
 		data := bytes.Clone(n.synced)
 		if rest, ok := bytes.CutPrefix(n.data, n.synced); ok {
-			data = append(data, rest[:len(rest)*int(unsynced)/int(kept)]...)
+			data = append(data, rest[:len(rest)*int(unsynced)/int(Kept)]...)
 		}
 		found := &inode{data: data, synced: data, modTime: n.modTime}
 		after.names[name], after.durable[name] = found, found
@@ -86,7 +105,7 @@ func (f *faultFS) survivors(nameOps int, unsynced contents) *faultFS {
 	return after
 }
 
-func (f *faultFS) OpenFile(name string, flag int, _ fs.FileMode) (atomicfile.File, error) {
+func (f *FS) OpenFile(name string, flag int, _ fs.FileMode) (atomicfile.File, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := f.names[name]
@@ -102,10 +121,10 @@ func (f *faultFS) OpenFile(name string, flag int, _ fs.FileMode) (atomicfile.Fil
 		n = &inode{modTime: f.clock}
 		f.rename(func(names map[string]*inode) { names[name] = n })
 	}
-	return &faultFile{fs: f, name: name, n: n}, nil
+	return &file{fs: f, name: name, n: n}, nil
 }
 
-func (f *faultFS) Rename(from, to string) error {
+func (f *FS) Rename(from, to string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.step(); err != nil {
@@ -116,7 +135,7 @@ func (f *faultFS) Rename(from, to string) error {
 	return nil
 }
 
-func (f *faultFS) Remove(name string) error {
+func (f *FS) Remove(name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.names[name] == nil {
@@ -129,7 +148,7 @@ func (f *faultFS) Remove(name string) error {
 	return nil
 }
 
-func (f *faultFS) SyncDir(string) error {
+func (f *FS) SyncDir(string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.step(); err != nil {
@@ -139,9 +158,9 @@ func (f *faultFS) SyncDir(string) error {
 	return nil
 }
 
-func (f *faultFS) MkdirAll(string, fs.FileMode) error { return nil }
+func (f *FS) MkdirAll(string, fs.FileMode) error { return nil }
 
-func (f *faultFS) ReadDir(dir string) ([]fs.DirEntry, error) {
+func (f *FS) ReadDir(dir string) ([]fs.DirEntry, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var list []fs.DirEntry
@@ -153,7 +172,7 @@ func (f *faultFS) ReadDir(dir string) ([]fs.DirEntry, error) {
 	return list, nil
 }
 
-func (f *faultFS) Stat(name string) (fs.FileInfo, error) {
+func (f *FS) Stat(name string) (fs.FileInfo, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n := f.names[name]; n != nil {
@@ -161,35 +180,35 @@ func (f *faultFS) Stat(name string) (fs.FileInfo, error) {
 	}
 	for other := range f.names {
 		if strings.HasPrefix(other, name+string(filepath.Separator)) {
-			return faultInfo{name: filepath.Base(name), mode: fs.ModeDir, modTime: f.clock}, nil
+			return info{name: filepath.Base(name), mode: fs.ModeDir, modTime: f.clock}, nil
 		}
 	}
 	return nil, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
 }
 
-type faultFile struct {
-	fs   *faultFS
+type file struct {
+	fs   *FS
 	name string
 	n    *inode
 	at   int
 }
 
-func (f *faultFile) Name() string { return f.name }
-func (f *faultFile) Close() error { return nil }
+func (f *file) Name() string { return f.name }
+func (f *file) Close() error { return nil }
 
-func (f *faultFile) Read(p []byte) (int, error) {
+func (f *file) Read(p []byte) (int, error) {
 	n, err := f.ReadAt(p, int64(f.at))
 	f.at += n
 	return n, err
 }
 
-func (f *faultFile) ReadAt(p []byte, off int64) (int, error) {
+func (f *file) ReadAt(p []byte, off int64) (int, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
 	return bytes.NewReader(f.n.data).ReadAt(p, off)
 }
 
-func (f *faultFile) Write(p []byte) (int, error) {
+func (f *file) Write(p []byte) (int, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
 	if err := f.fs.step(); err != nil {
@@ -200,7 +219,7 @@ func (f *faultFile) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (f *faultFile) Sync() error {
+func (f *file) Sync() error {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
 	if err := f.fs.step(); err != nil {
@@ -210,28 +229,28 @@ func (f *faultFile) Sync() error {
 	return nil
 }
 
-func (f *faultFile) Truncate(int64) error { return errors.ErrUnsupported }
+func (f *file) Truncate(int64) error { return errors.ErrUnsupported }
 
-func (f *faultFile) Stat() (fs.FileInfo, error) {
+func (f *file) Stat() (fs.FileInfo, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
 	return f.n.info(f.name), nil
 }
 
-func (n *inode) info(name string) faultInfo {
-	return faultInfo{name: filepath.Base(name), size: int64(len(n.data)), modTime: n.modTime}
+func (n *inode) info(name string) info {
+	return info{name: filepath.Base(name), size: int64(len(n.data)), modTime: n.modTime}
 }
 
-type faultInfo struct {
+type info struct {
 	name    string
 	size    int64
 	mode    fs.FileMode
 	modTime time.Time
 }
 
-func (i faultInfo) Name() string       { return i.name }
-func (i faultInfo) Size() int64        { return i.size }
-func (i faultInfo) Mode() fs.FileMode  { return i.mode }
-func (i faultInfo) ModTime() time.Time { return i.modTime }
-func (i faultInfo) IsDir() bool        { return i.mode.IsDir() }
-func (i faultInfo) Sys() any           { return nil }
+func (i info) Name() string       { return i.name }
+func (i info) Size() int64        { return i.size }
+func (i info) Mode() fs.FileMode  { return i.mode }
+func (i info) ModTime() time.Time { return i.modTime }
+func (i info) IsDir() bool        { return i.mode.IsDir() }
+func (i info) Sys() any           { return nil }
