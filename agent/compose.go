@@ -49,7 +49,7 @@ type parts struct {
 // compose opens what is durable, connects, and puts the parts together. Nothing
 // runs yet. On an error everything that was opened is closed again.
 func (a *Agent) compose() (*parts, error) {
-	p := &parts{arrivals: make(chan delivery.Delivery, 256)}
+	p := &parts{arrivals: make(chan delivery.Delivery, 64)}
 	for _, step := range []func(*parts) error{a.openState, a.connect, a.openResults} {
 		if err := step(p); err != nil {
 			return nil, errors.Join(err, p.close())

@@ -56,7 +56,9 @@ const (
 	// again.
 	ReportInterrupted Recovery = iota
 	// RunAgain runs it again. Choose it only if the handler can tell how far it
-	// came, or if doing it twice does no harm.
+	// came, or if doing it twice does no harm. A handler that does not end when
+	// its context does is left behind at a stop; a second Agent in the same
+	// process may then run the command beside it.
 	RunAgain
 )
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,7 +26,9 @@ type watchedTransport struct {
 }
 
 func (w watchedTransport) Subscribe(subject string, pending int, h func(*nats.Msg)) (retry.Subscription, error) {
-	w.subscribing()
+	if strings.HasPrefix(subject, "commands.") || strings.HasPrefix(subject, "kill.") {
+		w.subscribing()
+	}
 	return w.Transport.Subscribe(subject, pending, h)
 }
 

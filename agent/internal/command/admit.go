@@ -35,6 +35,8 @@ const (
 	maxRequestID = 4096
 	// answerTime bounds a verifier and the storing of a refusal.
 	answerTime = 10 * time.Second
+	// stopAnswers is how long after a stop's begin arrivals are still answered.
+	stopAnswers = 2 * time.Second
 	// holdPause spaces the attempts to record what will not be delivered again.
 	holdPause = time.Second
 )
@@ -73,12 +75,25 @@ type arrival struct {
 // run admits what arrives until in is closed.
 func (a *admitter) run(ctx context.Context, in <-chan delivery.Delivery) error {
 	batch := make([]delivery.Delivery, 0, maxBatch)
+	answering, end := outlive(ctx, stopAnswers)
+	defer end()
 	for d := range in {
 		batch = gatherBatch(append(batch[:0], d), in)
-		a.admit(ctx, batch)
+		a.admit(answering, batch)
 		clear(batch)
 	}
 	return nil
+}
+
+// outlive returns a context that ends a while after its parent: what came in
+// before a stop is still answered, but not for ever.
+func outlive(parent context.Context, by time.Duration) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
+	stop := context.AfterFunc(parent, func() {
+		sleep(ctx, by)
+		cancel()
+	})
+	return ctx, func() { stop(); cancel() }
 }
 
 // gatherBatch adds what has arrived already; it waits for nothing.
@@ -121,21 +136,25 @@ func (a *admitter) judge(ctx context.Context, x *arrival, inBatch map[Key]Sum) b
 		a.drop(x, delivery.Term, "a command without a usable request ID was dropped", "error", err)
 		return false
 	case err != nil:
-		x.verdict = Verdict{Kind: Fail, ExitCode: wire.ExitFailed, Reason: "not run: " + err.Error()}
+		x.verdict = Verdict{ExitCode: wire.ExitFailed, Reason: "not run: " + err.Error()}
 	}
 	x.sum = sha256.Sum256(x.Data)
 	x.key = a.ledger.KeyOf(x.command.RequestID)
 	if !a.isNew(x, inBatch) {
 		return false
 	}
-	if refusal := a.verified(ctx, x); refusal != nil {
+	switch refusal := a.verified(ctx, x); {
+	case refusal != nil && ctx.Err() != nil:
+		x.Answer(delivery.Nak) // the agent stops; nobody has decided
+		return false
+	case refusal != nil:
 		a.refuse(ctx, x, refusal)
 		return false
 	}
 	if err == nil {
 		x.verdict = Decide(x.command, a.gather(x.command))
 	}
-	if x.verdict.Kind == Run {
+	if x.verdict.Run {
 		a.runs.arm(x.command.ExecID, x.key) // a kill may come at once
 	}
 	inBatch[x.key] = x.sum
@@ -168,8 +187,7 @@ func (a *admitter) isNew(x *arrival, inBatch map[Key]Sum) bool {
 	return known == Unknown
 }
 
-// verified asks the verifier. What came in before a stop is still answered, so
-// the stop does not end its context. A verifier that panics trusts nobody.
+// verified asks the verifier. One that panics trusts nobody.
 func (a *admitter) verified(ctx context.Context, x *arrival) (err error) {
 	if a.verify == nil {
 		return nil
@@ -179,7 +197,7 @@ func (a *admitter) verified(ctx context.Context, x *arrival) (err error) {
 			err = fmt.Errorf("the verifier panicked: %v", value)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	return a.verify(ctx, Received{Data: x.Data, Subject: x.Subject, Source: x.Source, Command: x.command})
 }
@@ -192,7 +210,7 @@ func (a *admitter) refuse(ctx context.Context, x *arrival, reason error) {
 	r.ResultID = wire.RefusalID(x.command.RequestID, a.pcID)
 	record := RecordOf(r)
 	record.Name = r.ResultID
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	if err := a.sink.Put(ctx, record); err != nil {
 		a.log.Error("a refusal was not stored", "request_id", x.command.RequestID, "error", err)
@@ -212,7 +230,7 @@ func (a *admitter) drop(x *arrival, s delivery.Settlement, msg string, args ...a
 
 func (a *admitter) admission(x *arrival) Admission {
 	ad := Admission{Key: x.key, Sum: x.sum, Stamp: x.Stamp, Body: x.Data}
-	if x.verdict.Kind != Run {
+	if !x.verdict.Run {
 		ad.Result = VerdictResult(x.command, a.pcID, x.verdict, a.now()).Encode()
 		return ad
 	}
@@ -305,7 +323,7 @@ func (a *admitter) settle(arrivals []arrival, err error) {
 }
 
 func (a *admitter) handOver(x *arrival) {
-	if x.verdict.Kind != Run {
+	if !x.verdict.Run {
 		a.verdicts.push(x.key, time.Time{}, 1)
 		return
 	}

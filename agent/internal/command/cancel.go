@@ -22,8 +22,8 @@ type runs struct {
 	early  []earlyKill
 }
 
-// earlyKill is a kill that found no command: the two come over different
-// subscriptions, and the kill may have overtaken its command.
+// earlyKill is a kill for a command that is yet to come: the two come over
+// different subscriptions, and the kill may have overtaken its command.
 type earlyKill struct {
 	execID string
 	at     time.Time
@@ -85,9 +85,7 @@ func (r *runs) kill(execID string) []Key {
 		}
 		keys = append(keys, key)
 	}
-	if len(keys) == 0 {
-		r.remember(execID)
-	}
+	r.remember(execID)
 	return keys
 }
 

@@ -7,21 +7,12 @@ import (
 	"github.com/kanade-go/kanade/agent/wire"
 )
 
-// Kind is what happens to a command.
-type Kind int
-
-const (
-	Run  Kind = iota // it is queued
-	Skip             // policy says no; it gets a result that says why
-	Fail             // it cannot be run here; it gets a result that says why
-	Drop             // no result: a duplicate, or nothing that could be answered
-)
-
-// Verdict is the decision about one command.
+// Verdict is the decision about one command. One that does not run gets a
+// result with the exit code and the reason on stderr.
 type Verdict struct {
-	Kind     Kind
+	Run      bool
 	ExitCode int32
-	Reason   string // stderr of the result, or the log's text for a Drop
+	Reason   string
 }
 
 // Facts are what a decision is made from; whoever gathers them asks the clock
@@ -41,18 +32,18 @@ type Facts struct {
 func Decide(c wire.Command, f Facts) Verdict {
 	switch {
 	case f.Killed:
-		return Verdict{Kind: Skip, ExitCode: wire.ExitFailed, Reason: wire.KilledNote(c.ExecID)}
+		return Verdict{ExitCode: wire.ExitFailed, Reason: wire.KilledNote(c.ExecID)}
 	case !c.Staleness.Permits(f.Offline):
-		return Verdict{Kind: Skip, ExitCode: wire.ExitStale, Reason: wire.SkippedStale(f.Offline, c.Staleness.Allowed())}
+		return Verdict{ExitCode: wire.ExitStale, Reason: wire.SkippedStale(f.Offline, c.Staleness.Allowed())}
 	case !c.DeadlineAt.IsZero() && f.Now.After(c.DeadlineAt):
-		return Verdict{Kind: Skip, ExitCode: wire.ExitDeadline, Reason: wire.SkippedDeadline(c.DeadlineAt, f.Now)}
+		return Verdict{ExitCode: wire.ExitDeadline, Reason: wire.SkippedDeadline(c.DeadlineAt, f.Now)}
 	case c.RunAs != wire.RunAsSystem:
-		return Verdict{Kind: Fail, ExitCode: wire.ExitFailed, Reason: wire.SkippedRunAs(c.RunAs)}
+		return Verdict{ExitCode: wire.ExitFailed, Reason: runAsReason(c.RunAs)}
 	case f.Shell != nil:
-		return Verdict{Kind: Fail, ExitCode: wire.ExitFailed, Reason: f.Shell.Error()}
+		return Verdict{ExitCode: wire.ExitFailed, Reason: f.Shell.Error()}
 	case c.Script == "" && c.ScriptObject != "":
-		return Verdict{Kind: Fail, ExitCode: wire.ExitFailed, Reason: fmt.Sprintf(
-			"not run: the script is in the object store (%q), and this release of the agent takes inline scripts only", c.ScriptObject)}
+		return Verdict{ExitCode: wire.ExitFailed, Reason: fmt.Sprintf(
+			"not run: the script is in the object store (%.80q), and this release of the agent takes inline scripts only", c.ScriptObject)}
 	}
-	return Verdict{Kind: Run}
+	return Verdict{Run: true}
 }

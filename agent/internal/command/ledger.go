@@ -37,8 +37,10 @@ const (
 
 var (
 	// errLedgerFull says that the ledger takes no more commands for now.
-	errLedgerFull = errors.New("command: ledger is full; finished commands leave it after 8 days, waiting ones when they have run")
-	errNotOpen    = errors.New("command: not in the ledger in the expected state")
+	errLedgerFull = errors.New("command: ledger is full; finished commands leave it after 8 days")
+	// errBacklogFull passes as commands run.
+	errBacklogFull = errors.New("command: too many bytes of commands wait to run")
+	errNotOpen     = errors.New("command: not in the ledger in the expected state")
 )
 
 // entry is one command in memory.

@@ -49,7 +49,6 @@ type performer struct {
 
 	slots    chan struct{} // one a running command
 	inFlight chan struct{} // running, or on the way to the disk
-	active   sync.WaitGroup
 	started  atomic.Int64
 	blocked  atomic.Bool // the ledger could not be written last time
 }
@@ -61,7 +60,8 @@ func (p *performer) running() int { return int(p.started.Load()) }
 // started. stop ends the commands that still run; store ends the attempts to
 // store their results.
 func (p *performer) runQueued(ctx, stop, store context.Context) error {
-	defer p.active.Wait()
+	var active sync.WaitGroup
+	defer active.Wait()
 	for {
 		if !acquire(ctx, p.inFlight) {
 			return ctx.Err()
@@ -71,14 +71,14 @@ func (p *performer) runQueued(ctx, stop, store context.Context) error {
 			<-p.inFlight
 			return err
 		}
-		p.handle(store, it, func() (wire.Result, bool) { return p.runOne(stop, it) })
+		p.handle(&active, store, it, func() (wire.Result, bool) { return p.runOne(stop, it) })
 	}
 }
 
 // handle works on one command in a goroutine of its own, which gives back its
 // place among those in flight.
-func (p *performer) handle(store context.Context, it item, work func() (wire.Result, bool)) {
-	p.active.Go(func() {
+func (p *performer) handle(active *sync.WaitGroup, store context.Context, it item, work func() (wire.Result, bool)) {
+	active.Go(func() {
 		defer func() { <-p.inFlight }()
 		if result, ok := p.protect(it, work); ok {
 			p.deliver(store, it.key, result)
@@ -89,24 +89,30 @@ func (p *performer) handle(store context.Context, it item, work func() (wire.Res
 // protect answers a command whose handling panicked: it would do so again at
 // each start.
 func (p *performer) protect(it item, work func() (wire.Result, bool)) (r wire.Result, ok bool) {
+	returned := false
 	defer func() {
-		value := recover()
-		if value == nil {
+		if returned {
 			return
 		}
+		value := recover() // nil after runtime.Goexit
 		p.log.Error("the handling of a command panicked", "panic", value, "stack", string(debug.Stack()))
 		body, _, _ := p.ledger.Body(it.key)
 		c, _ := wire.DecodeCommand(body)
 		v := Verdict{ExitCode: wire.ExitFailed, Reason: fmt.Sprintf("not run to its end: panic: %v", value)}
-		r = VerdictResult(c, p.pcID, v, p.now())
-		ok = c.RequestID != "" && p.ledger.Conclude(it.key, r.Encode()) == nil
+		r, ok = p.conclude(context.Background(), it, c, v)
+		if ok && value == nil { // this goroutine ends whatever is returned
+			p.verdicts.push(it.key, time.Time{}, it.attempt)
+		}
 	}()
-	return work()
+	r, ok = work()
+	returned = true
+	return r, ok
 }
 
 // runVerdicts answers what gets no run; it never waits for a slot.
 func (p *performer) runVerdicts(ctx, store context.Context) error {
-	defer p.active.Wait()
+	var active sync.WaitGroup
+	defer active.Wait()
 	for {
 		if !acquire(ctx, p.inFlight) {
 			return ctx.Err()
@@ -116,7 +122,7 @@ func (p *performer) runVerdicts(ctx, store context.Context) error {
 			<-p.inFlight
 			return err
 		}
-		p.handle(store, it, func() (wire.Result, bool) { return p.answer(it) })
+		p.handle(&active, store, it, func() (wire.Result, bool) { return p.answer(it) })
 	}
 }
 
@@ -153,7 +159,7 @@ func (p *performer) runOne(stop context.Context, it item) (wire.Result, bool) {
 		return wire.Result{}, false
 	}
 	c, v := p.decide(it.key, body)
-	if v.Kind != Run {
+	if !v.Run {
 		return p.conclude(stop, it, c, v)
 	}
 	if err := p.ledger.Start(it.key, it.attempt); err != nil {
@@ -179,28 +185,24 @@ func (p *performer) killWaiting(key Key) {
 	if !ok {
 		return
 	}
-	c, v := p.decide(key, body)
+	c, _ := wire.DecodeCommand(body)
+	v := Verdict{ExitCode: wire.ExitFailed, Reason: wire.KilledNote(c.ExecID)}
 	if _, ok := p.conclude(context.Background(), it, c, v); ok {
 		p.verdicts.push(key, time.Time{}, 1)
 	}
 }
 
-// answer returns the recorded verdict of a command, or makes one for a command
-// that a restart interrupted.
+// answer returns the recorded verdict of a command.
 func (p *performer) answer(it item) (wire.Result, bool) {
-	if payload, ok := p.ledger.Verdict(it.key); ok {
-		r, err := wire.DecodeResult(payload)
-		if err != nil {
-			p.log.Error("a recorded result cannot be read and is lost", "error", err)
-		}
-		return r, err == nil
-	}
-	body, accepted, ok := p.ledger.Body(it.key)
+	payload, ok := p.ledger.Verdict(it.key)
 	if !ok {
 		return wire.Result{}, false
 	}
-	c, _ := wire.DecodeCommand(body)
-	return interruptedResult(c, p.pcID, accepted, p.now()), true
+	r, err := wire.DecodeResult(payload)
+	if err != nil {
+		p.log.Error("a recorded result cannot be read and is lost", "error", err)
+	}
+	return r, err == nil
 }
 
 // decide decides anew with the facts of now.
@@ -208,7 +210,7 @@ func (p *performer) decide(key Key, body []byte) (wire.Command, Verdict) {
 	c, err := wire.DecodeCommand(body)
 	if err != nil {
 		// It could be read when it was accepted, by another release.
-		return c, Verdict{Kind: Fail, ExitCode: wire.ExitFailed, Reason: err.Error()}
+		return c, Verdict{ExitCode: wire.ExitFailed, Reason: err.Error()}
 	}
 	facts := p.gather(c)
 	facts.Killed = p.runs.killed(c.ExecID, key)
@@ -233,16 +235,17 @@ func (p *performer) start(stop context.Context, it item, c wire.Command) wire.Re
 	p.started.Add(1)
 	defer p.started.Add(-1)
 	began := p.now()
-	outcome, err := runProtected(ctx, p.shells[c.Shell], c, it.attempt)
+	outcome, err := p.runProtected(ctx, p.shells[c.Shell], c, it.attempt)
 	if outcome.Started.IsZero() {
 		outcome.Started, outcome.Finished = began, p.now()
 	}
 	return resultOfRun(c, p.pcID, outcome, err, context.Cause(ctx))
 }
 
-func runProtected(ctx context.Context, s Shell, c wire.Command, attempt int) (o exec.Outcome, err error) {
+func (p *performer) runProtected(ctx context.Context, s Shell, c wire.Command, attempt int) (o exec.Outcome, err error) {
 	defer func() {
 		if value := recover(); value != nil {
+			p.log.Error("a command panicked", "request_id", c.RequestID, "panic", value, "stack", string(debug.Stack()))
 			err = fmt.Errorf("panic while the command ran: %v", value)
 		}
 	}()
@@ -278,7 +281,7 @@ func (p *performer) deliver(ctx context.Context, key Key, r wire.Result) {
 			return struct{}{}, err
 		}
 		return struct{}{}, p.ledger.Finish(key)
-	}, retry.WithBackoff(storeBackoff), retry.WithLogger(p.log), retry.WithAttemptTimeout(time.Minute))
+	}, retry.WithBackoff(storeBackoff), retry.WithLogger(p.log))
 	if err != nil {
 		p.log.Error("a result was not stored; the next start reports the command as interrupted",
 			"request_id", r.RequestID, "error", err)

@@ -1,25 +1,25 @@
 package command
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/kanade-go/kanade/agent/wire"
 )
 
-// interrupted is the attempt of an item whose run a restart cut off.
-const interrupted = 0
-
 // Recover queues what a restart owes and returns how many commands that is. It
 // is called once, before anything is admitted.
-func (s *Service) Recover() int {
+func (s *Service) Recover() (int, error) {
 	owed := s.ledger.Unfinished()
 	for _, r := range owed {
-		s.recover(r)
+		if err := s.recover(r); err != nil {
+			return 0, fmt.Errorf("command: take up what the last run left: %w", err)
+		}
 	}
-	return len(owed)
+	return len(owed), nil
 }
 
-func (s *Service) recover(r Recovered) {
+func (s *Service) recover(r Recovered) error {
 	c, err := wire.DecodeCommand(r.Body)
 	switch {
 	case r.Result != nil:
@@ -31,10 +31,20 @@ func (s *Service) recover(r Recovered) {
 		s.runs.arm(c.ExecID, r.Key)
 		s.queue.push(r.Key, time.Time{}, r.Starts+1)
 	default:
-		s.log.Warn("a command was interrupted by the restart and is reported, not run again",
-			"request_id", c.RequestID, "job", c.ID)
-		s.verdicts.push(r.Key, time.Time{}, interrupted)
+		return s.reportInterrupted(r, c)
 	}
+	return nil
+}
+
+func (s *Service) reportInterrupted(r Recovered, c wire.Command) error {
+	s.log.Warn("a command was interrupted by the restart and is reported, not run again",
+		"request_id", c.RequestID, "job", c.ID)
+	result := interruptedResult(c, s.perform.pcID, r.At, s.now())
+	if err := s.ledger.Conclude(r.Key, result.Encode()); err != nil {
+		return err
+	}
+	s.verdicts.push(r.Key, time.Time{}, 1)
+	return nil
 }
 
 // stillDue keeps a jitter whose end has not passed. One that lies further ahead

@@ -8,6 +8,7 @@ import (
 	osexec "os/exec"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -303,11 +304,11 @@ func TestAKillDuringTheCommitIsAnsweredAtOnce(t *testing.T) {
 		c.JitterSecs = 1 << 40
 		data, err := c.Encode()
 		require.NoError(t, err)
-		slow.delay = time.Second
+		slow.delay.Store(int64(time.Second))
 		b.in <- delivery.Delivery{Data: data, Source: delivery.Live}
 		time.Sleep(500 * time.Millisecond) // in the sync
 		b.service.Kill("exec-r")
-		slow.delay = 0
+		slow.delay.Store(0)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		_, ok := b.sink.result("r")
@@ -317,7 +318,7 @@ func TestAKillDuringTheCommitIsAnsweredAtOnce(t *testing.T) {
 
 type slowFS struct {
 	atomicfile.FS
-	delay time.Duration
+	delay atomic.Int64 // nanoseconds
 }
 
 func (f *slowFS) OpenFile(name string, flag int, perm os.FileMode) (atomicfile.File, error) {
@@ -331,8 +332,8 @@ type slowFile struct {
 }
 
 func (f *slowFile) Sync() error {
-	if f.fs.delay > 0 {
-		time.Sleep(f.fs.delay)
+	if delay := f.fs.delay.Load(); delay > 0 {
+		time.Sleep(time.Duration(delay))
 	}
 	return f.File.Sync()
 }
@@ -373,7 +374,8 @@ func TestAStopStartsNothing(t *testing.T) {
 				PCID: "PC-1", Ledger: b.ledger, Sink: b.sink, Shells: map[string]Shell{"sh": b.sh},
 				Offline: func() time.Duration { return 0 }, Slots: 2, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 			})
-			s.Recover()
+			_, err = s.Recover()
+			require.NoError(t, err)
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			_ = s.Perform(ctx, time.Second)
@@ -558,4 +560,73 @@ func TestAKillRightBeforeAStopIsNotForgotten(t *testing.T) {
 			require.Empty(t, b.starts(), "it was killed before the stop")
 		})
 	}
+}
+
+// A host without an EXEC stream that restarts every day never forgets anything:
+// the age of what has no stamp starts at zero with each process. After 100,000
+// commands the ledger is full for good.
+func TestAHostThatRestartsDailyForgetsToo(t *testing.T) {
+	d := newLedgerDir(t)
+	l := d.open()
+	require.NoError(t, l.Finish(admitOne(t, l, "first day")))
+	for range 60 {
+		l.uptime = func() time.Duration { return 23 * time.Hour }
+		d.clock.at = d.clock.at.Add(24 * time.Hour)
+		require.NoError(t, l.Record(nil)) // prunes
+		l = d.reopen(l)
+	}
+	require.Equal(t, Unknown, lookup(l, "first day", "body of first day"), "two months old")
+}
+
+// A full backlog is a passing fault, unlike a full ledger: what is live must be
+// held until commands have run, not dropped.
+func TestALiveCommandOutlastsAFullBacklog(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		b.ledger.maxBacklog = 1000
+		waits := request("waits")
+		waits.Script = strings.Repeat("x", 900)
+		waits.JitterSecs = 1 << 40
+		b.send(waits)
+		data, err := request("live").Encode()
+		require.NoError(t, err)
+		b.in <- delivery.Delivery{Data: data, Subject: "commands.pc.PC-1", Source: delivery.Live}
+		synctest.Wait()
+		b.service.Kill("exec-waits") // makes room
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		_, ok := b.sink.result("live")
+		assert.True(t, ok, "the only copy was dropped")
+	})
+}
+
+// A panic whose verdict the ledger cannot take at that moment leaves the command
+// in no queue: no result until somebody restarts the agent.
+func TestAPanicWhileTheDiskFailsIsAnsweredLater(t *testing.T) {
+	disk := &brokenFS{FS: atomicfile.OS}
+	run(t, func(b *bench) { b.fs = disk }, func(t *testing.T, b *bench) {
+		sh := &spoilingShell{Shell: b.service.shells["sh"], disk: disk}
+		b.service.shells["sh"] = sh
+		b.send(request("r"))
+		time.Sleep(time.Minute)
+		disk.fail(nil, nil, nil)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		_, ok := b.sink.result("r")
+		assert.True(t, ok)
+	})
+}
+
+// spoilingShell panics when it is asked the second time, and the disk fails.
+type spoilingShell struct {
+	Shell
+	disk  *brokenFS
+	asked atomic.Int32
+}
+
+func (s *spoilingShell) Available() error {
+	if s.asked.Add(1) == 2 {
+		s.disk.fail(errDisk, errDisk, errDisk)
+		panic("looking for the shell")
+	}
+	return nil
 }

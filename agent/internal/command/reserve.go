@@ -93,8 +93,11 @@ func (l *Ledger) room(batch []Admission) error {
 		// A failure is no reason to refuse: the file as it is still serves.
 		_ = l.journal.rewrite()
 	}
-	if len(l.entries)+len(batch) > l.maxEntries || l.backlog > 0 && l.backlog+sizeOf(batch) > l.maxBacklog {
+	if len(l.entries)+len(batch) > l.maxEntries {
 		return errLedgerFull
+	}
+	if l.backlog > 0 && l.backlog+sizeOf(batch) > l.maxBacklog {
+		return errBacklogFull
 	}
 	return nil
 }
@@ -162,7 +165,7 @@ func (l *Ledger) replay(ln line) {
 		if ln.Sum == nil {
 			return // its first line is gone with a torn tail
 		}
-		e = &entry{sum: *ln.Sum, state: accepted, at: ln.At, due: ln.Due, body: ln.Body}
+		e = &entry{sum: *ln.Sum, state: accepted, seen: ofLastRun, at: ln.At, due: ln.Due, body: ln.Body}
 		l.add(ln.Key, e)
 	}
 	if e.stamp.Before(ln.Stamp) {
@@ -208,12 +211,25 @@ func (l *Ledger) prune() (forgotten int) {
 	return forgotten
 }
 
+// ofLastRun is the time of coming of an entry that was read at the start.
+const ofLastRun = time.Duration(-1)
+
+// replayTime is how long after the start a command that came live in the last
+// run may still be delivered by the stream for the first time.
+const replayTime = time.Hour
+
 // age is how long ago the command was finished, at the least. The stream's
-// clock and the host's must agree, since either can be wrong for a while; what
-// no stream ever delivered ages with this process, which no clock can hurry.
+// clock and the host's must agree, since either can be wrong for a while. What
+// no stream ever delivered ages with this process, which no clock can hurry; if
+// it came in an earlier one, by the host's clock.
 func (l *Ledger) age(e *entry) time.Duration {
-	if e.stamp.IsZero() {
+	switch {
+	case e.stamp.IsZero() && e.seen != ofLastRun:
 		return l.uptime() - e.seen
+	case e.stamp.IsZero() && l.uptime() < replayTime:
+		return 0
+	case e.stamp.IsZero():
+		return l.now().Sub(e.at)
 	}
 	return min(l.horizon.Sub(e.stamp), l.now().Sub(e.at))
 }

@@ -56,7 +56,30 @@ func resultOfRun(c wire.Command, pcID string, o exec.Outcome, err, cause error) 
 		r.ExitCode = wire.ExitFailed
 		r.Stderr = wire.AppendNote(r.Stderr, failure)
 	}
+	return fitted(r)
+}
+
+// maxResult is what a result may be as JSON: what a broker takes by default
+// (1 MiB), less the rest of the message. Escapes make up to six bytes of one.
+const maxResult = 1<<20 - 64<<10
+
+// fitted leaves out of the middle of both streams what would make the result
+// larger than any broker takes.
+func fitted(r wire.Result) wire.Result {
+	for limit := max(len(r.Stdout), len(r.Stderr)); len(r.Encode()) > maxResult; limit /= 2 {
+		r.Stdout, r.Stderr = shortened(r.Stdout, limit), shortened(r.Stderr, limit)
+	}
 	return r
+}
+
+func shortened(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	c := exec.NewCapture(limit)
+	_, _ = c.Write([]byte(text)) // a Capture never fails
+	kept, _ := c.Bytes()
+	return string(kept)
 }
 
 // failureOf says why a started command did not come to its own end.

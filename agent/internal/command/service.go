@@ -84,7 +84,7 @@ func (s *Service) Admit(ctx context.Context, in <-chan delivery.Delivery) error 
 
 // endGrace is what a command that was told to end may take for it: a shell's
 // TERM, KILL and the rest of its output, and the storing of the result.
-const endGrace = 6 * time.Second
+const endGrace = 7500 * time.Millisecond
 
 // Perform runs what was admitted until ctx ends. Commands that still run then
 // have grace to end by themselves before they are killed; their results are

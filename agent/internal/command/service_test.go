@@ -127,7 +127,8 @@ func (b *bench) start() {
 		Verify: b.verify, Offline: func() time.Duration { return b.offline }, Slots: 2, Now: time.Now,
 		Logger: slog.New(slog.NewTextHandler(b.t.Output(), nil)),
 	})
-	b.service.Recover()
+	_, err = b.service.Recover()
+	require.NoError(b.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	b.cancel, b.in = cancel, make(chan delivery.Delivery)
 	b.loops.Go(func() { _ = b.service.Admit(ctx, b.in) })
