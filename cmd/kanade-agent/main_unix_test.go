@@ -181,7 +181,7 @@ func TestStopReportsScriptsThatRun(t *testing.T) {
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	b, nc := broker(t, jstest.WithConfig(withToken))
-	p := start(t, []string{"KANADE_NATS_TOKEN=sesame"}, "--nats-url", b.URL(), "--id", "till-3", "--data-dir", t.TempDir(), "--grace", "15s")
+	p := start(t, []string{"KANADE_NATS_TOKEN=sesame"}, "--nats-url", b.URL(), "--id", "till-3", "--data-dir", t.TempDir(), "--grace", "10s")
 	p.waitFor(t, "agent takes commands")
 	mark := filepath.Join(t.TempDir(), "mark")
 	send(t, nc, "r1", "touch '"+mark+"'; sleep 14")
