@@ -68,10 +68,18 @@ func (a *Agent) openState(p *parts) (err error) {
 	if err != nil {
 		return fmt.Errorf("agent: open state folder: %w", err)
 	}
+	folder := p.dir.Path("ledger")
 	var torn int
-	p.ledger, torn, err = command.OpenLedger(atomicfile.OS, p.dir.Path("ledger"), a.cfg.ID, time.Now)
+	p.ledger, torn, err = command.OpenLedger(atomicfile.OS, folder, a.cfg.ID, time.Now)
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
+	}
+	others, err := command.OtherLedgers(atomicfile.OS, folder, a.cfg.ID)
+	if err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	if len(others) > 0 {
+		a.log.Warn("the state folder was used under another pc_id; its commands are neither run nor reported under this one", "files", others)
 	}
 	if torn > 0 {
 		a.log.Warn("the ledger had lines that were not written to their end; they were never confirmed and are dropped", "lines", torn)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kanade-go/kanade/agent/internal/delivery"
+	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/agent/wire"
 )
 
@@ -90,7 +91,7 @@ func (a *admitter) run(ctx context.Context, in <-chan delivery.Delivery) error {
 func outlive(parent context.Context, by time.Duration) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
 	stop := context.AfterFunc(parent, func() {
-		sleep(ctx, by)
+		supervise.Sleep(ctx, by)
 		cancel()
 	})
 	return ctx, func() { stop(); cancel() }
@@ -266,7 +267,7 @@ func (a *admitter) record(ctx context.Context, batch []Admission, arrivals []arr
 		if err == nil || errors.Is(err, errLedgerFull) || errors.Is(err, errLineTooLong) || !holdsLive(arrivals) {
 			return err
 		}
-		if !sleep(ctx, holdPause) {
+		if !supervise.Sleep(ctx, holdPause) {
 			return err
 		}
 	}
@@ -274,17 +275,6 @@ func (a *admitter) record(ctx context.Context, batch []Admission, arrivals []arr
 
 func holdsLive(arrivals []arrival) bool {
 	return slices.ContainsFunc(arrivals, func(x arrival) bool { return x.first && x.Source == delivery.Live })
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
 
 // report tells a change of the ledger's health once.

@@ -131,7 +131,24 @@ func (l *Ledger) settle(torn int) error {
 // LedgerFile is the name of a pc_id's file.
 func LedgerFile(pcID string) string {
 	sum := sha256.Sum256([]byte(pcID))
-	return fmt.Sprintf("%x.journal", sum[:8])
+	return fmt.Sprintf("%x", sum[:8]) + ledgerSuffix
+}
+
+const ledgerSuffix = ".journal"
+
+// OtherLedgers returns the files in dir that other pc_ids have left.
+func OtherLedgers(fsys atomicfile.FS, dir, pcID string) ([]string, error) {
+	entries, err := fsys.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("command: list ledger folder: %w", err)
+	}
+	var others []string
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) == ledgerSuffix && e.Name() != LedgerFile(pcID) {
+			others = append(others, e.Name())
+		}
+	}
+	return others, nil
 }
 
 // KeyOf returns the ledger's key for a request ID on this host.

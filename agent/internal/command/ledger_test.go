@@ -179,6 +179,9 @@ func TestAnotherHostsLedgerIsNotOurs(t *testing.T) {
 	require.Empty(t, other.Unfinished())
 	require.Equal(t, Unknown, lookup(other, "r", "body of r"))
 	require.NoError(t, other.Close())
+	others, err := OtherLedgers(d.fs, d.path, "PC-2")
+	require.NoError(t, err)
+	require.Equal(t, []string{LedgerFile("PC-1")}, others)
 	require.Len(t, d.open().Unfinished(), 1, "and it is back when the name is")
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/kanade-go/kanade/agent/internal/delivery"
+	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/retry"
 )
@@ -52,16 +53,7 @@ func (r *Replay) Run(ctx context.Context) error {
 			return fmt.Errorf("intake: replay: %w", err)
 		}
 		r.Logger.Warn("the replay ended and is opened again", "error", err)
-		pause(ctx, reopenPause)
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
+		supervise.Sleep(ctx, reopenPause)
 	}
 }
 

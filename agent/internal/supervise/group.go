@@ -80,13 +80,14 @@ func (g *Group) run(ctx context.Context, task Task) {
 		wait := restartBackoff.Jittered(attempt)
 		g.log.Error("a part of the agent failed and is started again",
 			"task", task.Name, "error", err, "attempt", attempt, "wait", wait)
-		if !sleep(ctx, wait) {
+		if !Sleep(ctx, wait) {
 			return
 		}
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) bool {
+// Sleep waits for d and says whether ctx lasted as long.
+func Sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
