@@ -3,23 +3,14 @@ package command
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/exec"
-	"github.com/kanade-go/kanade/outbox"
-	"github.com/kanade-go/kanade/retry"
 )
-
-// Sink takes results; an outbox fits.
-type Sink interface {
-	Put(ctx context.Context, r outbox.Record) error
-}
 
 // Shell runs the commands that name it.
 type Shell interface {
@@ -84,29 +75,6 @@ func (p *performer) handle(active *sync.WaitGroup, store context.Context, it ite
 			p.deliver(store, it.key, result)
 		}
 	})
-}
-
-// protect answers a command whose handling panicked: it would do so again at
-// each start.
-func (p *performer) protect(it item, work func() (wire.Result, bool)) (r wire.Result, ok bool) {
-	returned := false
-	defer func() {
-		if returned {
-			return
-		}
-		value := recover() // nil after runtime.Goexit
-		p.log.Error("the handling of a command panicked", "panic", value, "stack", string(debug.Stack()))
-		body, _, _ := p.ledger.Body(it.key)
-		c, _ := wire.DecodeCommand(body)
-		v := Verdict{ExitCode: wire.ExitFailed, Reason: fmt.Sprintf("not run to its end: panic: %v", value)}
-		r, ok = p.conclude(context.Background(), it, c, v)
-		if ok && value == nil { // this goroutine ends whatever is returned
-			p.verdicts.push(it.key, time.Time{}, it.attempt)
-		}
-	}()
-	r, ok = work()
-	returned = true
-	return r, ok
 }
 
 // runVerdicts answers what gets no run; it never waits for a slot.
@@ -242,16 +210,6 @@ func (p *performer) start(stop context.Context, it item, c wire.Command) wire.Re
 	return resultOfRun(c, p.pcID, outcome, err, context.Cause(ctx))
 }
 
-func (p *performer) runProtected(ctx context.Context, s Shell, c wire.Command, attempt int) (o exec.Outcome, err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			p.log.Error("a command panicked", "request_id", c.RequestID, "panic", value, "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic while the command ran: %v", value)
-		}
-	}()
-	return s.Run(ctx, c, attempt)
-}
-
 // putBack returns a command that could not be marked as started: without that
 // mark it must not run. It is tried again in a while.
 func (p *performer) putBack(stop context.Context, it item, err error) {
@@ -267,25 +225,3 @@ func (p *performer) putBack(stop context.Context, it item, err error) {
 }
 
 const ledgerPause = 5 * time.Second
-
-// storeBackoff paces the attempts to store a result on a disk that refuses it.
-var storeBackoff = retry.Backoff{Min: time.Second, Max: time.Minute, Factor: 2, Jitter: 0.25}
-
-// deliver stores a result and closes the ledger entry. A result that cannot be
-// stored stays in memory, its entry started, until it can be.
-func (p *performer) deliver(ctx context.Context, key Key, r wire.Result) {
-	p.runs.disarm(r.ExecID, key)
-	record := RecordOf(r)
-	_, err := retry.Forever(ctx, "store result "+r.RequestID, func(ctx context.Context) (struct{}, error) {
-		if err := p.sink.Put(ctx, record); err != nil {
-			return struct{}{}, err
-		}
-		return struct{}{}, p.ledger.Finish(key)
-	}, retry.WithBackoff(storeBackoff), retry.WithLogger(p.log))
-	if err != nil {
-		p.log.Error("a result was not stored; the next start reports the command as interrupted",
-			"request_id", r.RequestID, "error", err)
-		return
-	}
-	p.log.Info("command finished", "request_id", r.RequestID, "job", r.ManifestID, "exit_code", r.ExitCode)
-}

@@ -1,0 +1,139 @@
+package command
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/kanade-go/kanade/agent/internal/delivery"
+	"github.com/kanade-go/kanade/agent/wire"
+)
+
+// judge decides about one arrival and says whether it is to be recorded.
+func (a *admitter) judge(ctx context.Context, x *arrival, inBatch map[Key]Sum) bool {
+	a.counters.received.Add(1)
+	var err error
+	x.command, err = wire.DecodeCommand(x.Data)
+	switch id := x.command.RequestID; {
+	case id == "" || len(id) > maxRequestID:
+		a.drop(x, delivery.Term, "a command without a usable request ID was dropped", "error", err)
+		return false
+	case err != nil:
+		x.verdict = Verdict{ExitCode: wire.ExitFailed, Reason: "not run: " + err.Error()}
+	}
+	x.sum = sha256.Sum256(x.Data)
+	x.key = a.ledger.KeyOf(x.command.RequestID)
+	if !a.isNew(x, inBatch) {
+		return false
+	}
+	switch refusal := a.verified(ctx, x); {
+	case refusal != nil && ctx.Err() != nil:
+		x.Answer(delivery.Nak) // the agent stops; nobody has decided
+		return false
+	case refusal != nil:
+		a.refuse(ctx, x, refusal)
+		return false
+	}
+	if err == nil {
+		x.verdict = Decide(x.command, a.gather(x.command))
+	}
+	if x.verdict.Run {
+		a.runs.arm(x.command.ExecID, x.key) // a kill may come at once
+	}
+	inBatch[x.key] = x.sum
+	x.recorded, x.first = true, true
+	return true
+}
+
+// isNew answers copies of what is known. A copy inside the batch shares the
+// fate of the first one.
+func (a *admitter) isNew(x *arrival, inBatch map[Key]Sum) bool {
+	known := a.ledger.Lookup(x.key, x.sum, x.Stamp)
+	if sum, ok := inBatch[x.key]; ok {
+		known = Duplicate
+		x.recorded = sum == x.sum
+		if !x.recorded {
+			known = Conflict
+		}
+	}
+	switch known {
+	case Conflict:
+		a.counters.conflicts.Add(1)
+		a.drop(x, delivery.Ack, "a command was not run: its request ID was used before for another command",
+			"request_id", x.command.RequestID, "job", x.command.ID)
+	case Duplicate:
+		a.counters.duplicates.Add(1)
+		if !x.recorded {
+			x.Answer(delivery.Ack)
+		}
+	}
+	return known == Unknown
+}
+
+// verified asks the verifier. One that panics trusts nobody.
+func (a *admitter) verified(ctx context.Context, x *arrival) (err error) {
+	if a.verify == nil {
+		return nil
+	}
+	defer func() {
+		if value := recover(); value != nil {
+			err = fmt.Errorf("the verifier panicked: %v", value)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	return a.verify(ctx, Received{Data: x.Data, Subject: x.Subject, Source: x.Source, Command: x.command})
+}
+
+// refuse answers a command that must not be trusted. It leaves no trace in the
+// ledger, so that a corrected one may use the request ID again.
+func (a *admitter) refuse(ctx context.Context, x *arrival, reason error) {
+	a.counters.refused.Add(1)
+	r := VerdictResult(x.command, a.pcID, Verdict{ExitCode: wire.ExitRefused, Reason: "refused: " + reason.Error()}, a.now())
+	r.ResultID = wire.RefusalID(x.command.RequestID, a.pcID)
+	record := RecordOf(r)
+	record.Name = r.ResultID
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	if err := a.sink.Put(ctx, record); err != nil {
+		a.log.Error("a refusal was not stored", "request_id", x.command.RequestID, "error", err)
+		x.Answer(delivery.Nak)
+		return
+	}
+	a.drop(x, delivery.Ack, "a command was refused", "request_id", x.command.RequestID, "error", reason)
+}
+
+func (a *admitter) drop(x *arrival, s delivery.Settlement, msg string, args ...any) {
+	a.log.Warn(msg, append([]any{"subject", x.Subject, "source", x.Source}, args...)...)
+	if s == delivery.Term {
+		a.counters.unreadable.Add(1)
+	}
+	x.Answer(s)
+}
+
+func (a *admitter) admission(x *arrival) Admission {
+	ad := Admission{Key: x.key, Sum: x.sum, Stamp: x.Stamp, Body: x.Data}
+	if !x.verdict.Run {
+		ad.Result = VerdictResult(x.command, a.pcID, x.verdict, a.now()).Encode()
+		return ad
+	}
+	if jitter := jitterOf(x.command.JitterSecs); jitter > 0 {
+		x.due = a.now().Add(jitter)
+		ad.Due = x.due
+	}
+	return ad
+}
+
+// maxJitter keeps an absurd value from overflowing; the stream keeps a command
+// for a week.
+const maxJitter = uint64(7 * 24 * time.Hour / time.Second)
+
+// jitterOf draws a whole number of seconds in [0, secs); 0 and 1 mean none.
+func jitterOf(secs uint64) time.Duration {
+	if secs <= 1 {
+		return 0
+	}
+	return time.Duration(rand.Uint64N(min(secs, maxJitter))) * time.Second
+}
