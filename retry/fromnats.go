@@ -27,7 +27,8 @@ type natsTransport struct {
 //
 // While disconnected, Publish and Request fill nats.go's reconnect buffer, 8 MiB by default, then fail with
 // nats.ErrReconnectBufExceeded; before the very first connect, messages with headers fail with nats.ErrHeadersNotSupported.
-// Request and RequestMany fail with nats.ErrDisconnected when the connection is lost while they wait. RequestMany keeps
+// When the connection is lost while they wait, RequestMany fails with nats.ErrDisconnected, while Request waits on: its reply
+// may still come, so give it a deadline. RequestMany keeps
 // 65,536 replies waiting and ends with nats.ErrSlowConsumer when there are more.
 func FromNATS(nc *nats.Conn) Transport {
 	return &natsTransport{nc: nc, state: followState(nc)}
