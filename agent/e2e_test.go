@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -185,8 +184,7 @@ func TestAResultOutlivesTheBroker(t *testing.T) {
 	a, _ := startAgent(t, newConfig(t, broker.URL()))
 	ready(t, a)
 	gate := filepath.Join(t.TempDir(), "gate")
-	require.NoError(t, syscall.Mkfifo(gate, 0o600))
-	b.send(sh("r", "cat "+gate))
+	b.send(sh("r", "while ! [ -s "+gate+" ]; do sleep 0.1; done; cat "+gate))
 	require.Eventually(t, func() bool { return a.Status().Commands.Running == 1 }, patience, time.Millisecond)
 
 	broker.Kill()
