@@ -5,6 +5,9 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/kanade-go/kanade/outbox/atomicfile"
 )
 
 // Agent takes commands, runs them and delivers their results. Make one with
@@ -23,7 +26,10 @@ type Agent struct {
 // New checks the configuration and the options. It does no I/O and starts
 // nothing. Errors wrap [ErrConfig].
 func New(cfg Config, opts ...Option) (*Agent, error) {
-	o := options{log: slog.Default(), handlers: make(map[string]handlerEntry)}
+	o := options{
+		log: slog.Default(), handlers: make(map[string]handlerEntry),
+		fs: atomicfile.OS, now: time.Now,
+	}
 	var errs []error
 	for _, opt := range opts {
 		errs = append(errs, opt(&o))

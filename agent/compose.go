@@ -19,7 +19,6 @@ import (
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/exec"
 	"github.com/kanade-go/kanade/outbox"
-	"github.com/kanade-go/kanade/outbox/atomicfile"
 	"github.com/kanade-go/kanade/retry"
 )
 
@@ -70,11 +69,11 @@ func (a *Agent) openState(p *parts) (err error) {
 	}
 	folder := p.dir.Path("ledger")
 	var torn int
-	p.ledger, torn, err = command.OpenLedger(atomicfile.OS, folder, a.cfg.ID, time.Now)
+	p.ledger, torn, err = command.OpenLedger(a.opts.fs, folder, a.cfg.ID, a.opts.now)
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
-	others, err := command.OtherLedgers(atomicfile.OS, folder, a.cfg.ID)
+	others, err := command.OtherLedgers(a.opts.fs, folder, a.cfg.ID)
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
@@ -121,6 +120,7 @@ func (a *Agent) dialOptions() natskit.Options {
 
 func (a *Agent) openResults(p *parts) (err error) {
 	p.results, err = outbox.Open(p.dir.Path(resultsFolder),
+		outbox.WithFS(a.opts.fs),
 		outbox.WithCodec(resultCodec{}),
 		outbox.WithTransport(p.transport),
 		outbox.WithBeforeRemove(afterFinish(p.ledger)),
@@ -134,7 +134,7 @@ func (a *Agent) openResults(p *parts) (err error) {
 func (a *Agent) composeCommands(p *parts) {
 	p.commands = command.New(command.Config{
 		PCID: a.cfg.ID, Ledger: p.ledger, Sink: p.results, Shells: a.shells(), Verify: a.verify(),
-		Offline: p.link.Offline, Slots: a.cfg.Concurrency, Now: time.Now, Logger: a.log.With("component", "command"),
+		Offline: p.link.Offline, Slots: a.cfg.Concurrency, Now: a.opts.now, Logger: a.log.With("component", "command"),
 	})
 }
 

@@ -3,11 +3,13 @@ package agent
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/exec"
+	"github.com/kanade-go/kanade/outbox/atomicfile"
 	"github.com/kanade-go/kanade/retry"
 )
 
@@ -22,6 +24,10 @@ type options struct {
 	runner    exec.Runner
 	verifier  Verifier
 	handlers  map[string]handlerEntry
+
+	// For tests, which put a disk that fails and a clock that is set in their place.
+	fs  atomicfile.FS
+	now func() time.Time
 }
 
 type handlerEntry struct {

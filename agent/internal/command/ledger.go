@@ -222,6 +222,28 @@ func (l *Ledger) Start(key Key, attempt int) error {
 	return nil
 }
 
+// Hold takes back the mark of a command that was not started after all. It does
+// not wait for the disk: without the line a restart reports it as interrupted.
+func (l *Ledger) Hold(key Key) {
+	l.journal.mu.Lock()
+	defer l.journal.mu.Unlock()
+	e, ok := l.entries[key]
+	if !ok || e.state != started {
+		return
+	}
+	if _, err := l.append(line{Op: opHold, Key: key}); err == nil {
+		e.hold()
+	}
+}
+
+// hold goes back to where the command stood before its last start.
+func (e *entry) hold() {
+	e.starts--
+	if e.starts == 0 {
+		e.state = accepted
+	}
+}
+
 // Conclude records, durably, a verdict for a command that is not finished: from
 // now on a restart sends this result and does not decide again.
 func (l *Ledger) Conclude(key Key, result []byte) error {

@@ -18,6 +18,7 @@ const (
 	opVerdict op = "verdict" // recorded with the result it gets instead of a run
 	opStart   op = "start"   // from here it never runs again
 	opFinish  op = "finish"  // its result is in the outbox
+	opHold    op = "hold"    // marked as started, but not started after all
 	opStamp   op = "stamp"   // the stream's time stamp, learned after the finish
 	opForget  op = "forget"  // its request ID is free again
 	opDone    op = "done"    // accept and finish in one, written by a compaction

@@ -25,6 +25,16 @@ type Shell interface {
 // storing is how many results may be on their way to the disk beside the runs.
 const storing = 32
 
+// lookahead is how many commands may be marked as started before there is a slot
+// for them, so that their marks share syncs. A power cut reports them as
+// interrupted although they never ran, so it is done only while commands are
+// quick; otherwise one waits at a time.
+const lookahead = 8
+
+// quickRun is how soon a command must be over for the next ones to be marked
+// ahead.
+const quickRun = time.Second
+
 // performer takes commands from the queues to the outbox.
 type performer struct {
 	ledger   *Ledger
@@ -40,7 +50,9 @@ type performer struct {
 
 	slots    chan struct{} // one a running command
 	inFlight chan struct{} // running, or on the way to the disk
+	ahead    atomic.Int64 // taken from the queue, without a slot yet
 	started  atomic.Int64
+	quick    atomic.Bool // the last command was over soon
 	blocked  atomic.Bool // the ledger could not be written last time
 }
 
@@ -53,17 +65,13 @@ func (p *performer) running() int { return int(p.started.Load()) }
 func (p *performer) runQueued(ctx, stop, store context.Context) error {
 	var active sync.WaitGroup
 	defer active.Wait()
-	for {
-		if !acquire(ctx, p.inFlight) {
-			return ctx.Err()
-		}
-		it, err := p.take(ctx)
-		if err != nil {
-			<-p.inFlight
-			return err
-		}
-		p.handle(&active, store, it, func() (wire.Result, bool) { return p.runOne(stop, it) })
+	marked := make(chan *candidate, lookahead)
+	active.Go(func() { p.mark(ctx, stop, marked) })
+	for r := range marked {
+		p.place(ctx, r)
+		p.handle(&active, store, r.item, func() (wire.Result, bool) { return p.finish(r) })
 	}
+	return ctx.Err()
 }
 
 // handle works on one command in a goroutine of its own, which gives back its
@@ -94,18 +102,6 @@ func (p *performer) runVerdicts(ctx, store context.Context) error {
 	}
 }
 
-// take returns the next command together with a slot to run it in.
-func (p *performer) take(ctx context.Context) (item, error) {
-	if !acquire(ctx, p.slots) {
-		return item{}, ctx.Err()
-	}
-	it, err := p.queue.pop(ctx)
-	if err != nil {
-		<-p.slots
-	}
-	return it, err
-}
-
 func acquire(ctx context.Context, sem chan struct{}) bool {
 	if ctx.Err() != nil {
 		return false
@@ -116,30 +112,6 @@ func acquire(ctx context.Context, sem chan struct{}) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// runOne owns one slot and gives it back when the command has ended, before
-// its result is stored.
-func (p *performer) runOne(stop context.Context, it item) (wire.Result, bool) {
-	defer func() { <-p.slots }()
-	body, accepted, ok := p.ledger.Body(it.key)
-	if !ok {
-		return wire.Result{}, false
-	}
-	c, v := p.decide(it.key, body)
-	if !v.Run {
-		return p.conclude(stop, it, c, v)
-	}
-	if err := p.ledger.Start(it.key, it.attempt); err != nil {
-		p.putBack(stop, it, err)
-		return wire.Result{}, false
-	}
-	if p.blocked.Swap(false) {
-		p.log.Info("commands start again: the ledger can be written")
-	}
-	p.log.Info("command started", "request_id", c.RequestID, "job", c.ID, "shell", c.Shell,
-		"waited", p.now().Sub(accepted).Round(time.Millisecond))
-	return p.start(stop, it, c), true
 }
 
 // killWaiting records the verdict of a killed command that waits, at once: a
@@ -194,20 +166,6 @@ func (p *performer) conclude(ctx context.Context, it item, c wire.Command, v Ver
 		return wire.Result{}, false
 	}
 	return r, true
-}
-
-// start runs a command whose start is on disk, and always has a result.
-func (p *performer) start(stop context.Context, it item, c wire.Command) wire.Result {
-	ctx, cancel := p.runs.bind(stop, c.ExecID, it.key)
-	defer cancel(nil)
-	p.started.Add(1)
-	defer p.started.Add(-1)
-	began := p.now()
-	outcome, err := p.runProtected(ctx, p.shells[c.Shell], c, it.attempt)
-	if outcome.Started.IsZero() {
-		outcome.Started, outcome.Finished = began, p.now()
-	}
-	return resultOfRun(c, p.pcID, outcome, err, context.Cause(ctx))
 }
 
 // putBack returns a command that could not be marked as started: without that

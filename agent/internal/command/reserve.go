@@ -152,8 +152,9 @@ func (l *Ledger) withdraw(batch []Admission) {
 	}
 }
 
-// replay applies a line that was read at the start. A state never goes back:
-// after a failed write and a new delivery a command can be accepted twice.
+// replay applies a line that was read at the start. A state never goes back but
+// by opHold: after a failed write and a new delivery a command can be accepted
+// twice.
 func (l *Ledger) replay(ln line) {
 	l.seen(ln.Stamp)
 	e, ok := l.entries[ln.Key]
@@ -181,6 +182,10 @@ func (l *Ledger) replay(ln line) {
 		if e.state <= started {
 			e.state = started
 			e.starts = max(e.starts, ln.Attempt)
+		}
+	case opHold:
+		if e.state == started {
+			e.hold()
 		}
 	case opFinish, opDone:
 		l.close(e)

@@ -71,7 +71,7 @@ func New(cfg Config) *Service {
 	s.perform = &performer{
 		ledger: s.ledger, queue: s.queue, verdicts: s.verdicts, runs: s.runs, sink: cfg.Sink,
 		shells: s.shells, gather: s.gather, pcID: cfg.PCID, now: s.now, log: s.log,
-		slots: make(chan struct{}, cfg.Slots), inFlight: make(chan struct{}, cfg.Slots+storing),
+		slots: make(chan struct{}, cfg.Slots), inFlight: make(chan struct{}, cfg.Slots+lookahead+storing),
 	}
 	s.admit.killWaiting = s.perform.killWaiting
 	return s
@@ -156,7 +156,7 @@ type Status struct {
 func (s *Service) Status() Status {
 	c := &s.counters
 	return Status{
-		Waiting: s.queue.len(), Running: s.perform.running(),
+		Waiting: s.queue.len() + int(s.perform.ahead.Load()), Running: s.perform.running(),
 		Received: c.received.Load(), Duplicates: c.duplicates.Load(), Conflicts: c.conflicts.Load(),
 		Refused: c.refused.Load(), Unreadable: c.unreadable.Load(), Unrecorded: c.unrecorded.Load(),
 		Ledger: s.ledger.Counts(),
