@@ -13,12 +13,12 @@ import (
 
 	"github.com/kanade-go/kanade/agent/internal/command"
 	"github.com/kanade-go/kanade/agent/internal/delivery"
+	"github.com/kanade-go/kanade/agent/internal/events"
 	"github.com/kanade-go/kanade/agent/internal/intake"
 	"github.com/kanade-go/kanade/agent/internal/natskit"
 	"github.com/kanade-go/kanade/agent/internal/statedir"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/exec"
-	"github.com/kanade-go/kanade/outbox"
 	"github.com/kanade-go/kanade/retry"
 )
 
@@ -34,7 +34,7 @@ const maxOutput = 256 << 10
 type parts struct {
 	dir       *statedir.Dir
 	ledger    *command.Ledger
-	results   *outbox.Outbox
+	boxes     boxes
 	own       *nats.Conn // dialled by us; nil if the connection was brought along
 	transport retry.Transport
 	js        JetStream
@@ -49,7 +49,7 @@ type parts struct {
 // runs yet. On an error everything that was opened is closed again.
 func (a *Agent) compose() (*parts, error) {
 	p := &parts{arrivals: make(chan delivery.Delivery, 64)}
-	for _, step := range []func(*parts) error{a.openState, a.connect, a.openResults} {
+	for _, step := range []func(*parts) error{a.openState, a.connect, a.openBoxes} {
 		if err := step(p); err != nil {
 			return nil, errors.Join(err, p.close())
 		}
@@ -118,24 +118,18 @@ func (a *Agent) dialOptions() natskit.Options {
 	}
 }
 
-func (a *Agent) openResults(p *parts) (err error) {
-	p.results, err = outbox.Open(p.dir.Path(resultsFolder),
-		outbox.WithFS(a.opts.fs),
-		outbox.WithCodec(resultCodec{}),
-		outbox.WithTransport(p.transport),
-		outbox.WithBeforeRemove(afterFinish(p.ledger)),
-		outbox.WithLogger(a.log.With("component", "results")))
-	if err != nil {
-		return fmt.Errorf("agent: open results: %w", err)
-	}
-	return nil
-}
-
 func (a *Agent) composeCommands(p *parts) {
 	p.commands = command.New(command.Config{
-		PCID: a.cfg.ID, Ledger: p.ledger, Sink: p.results, Shells: a.shells(), Verify: a.verify(),
+		PCID: a.cfg.ID, Ledger: p.ledger, Sink: p.boxes.results, Shells: a.shells(), Verify: a.verify(), Events: a.recorder(p),
 		Offline: p.link.Offline, Slots: a.cfg.Concurrency, Now: a.opts.now, Logger: a.log.With("component", "command"),
 	})
+}
+
+func (a *Agent) recorder(p *parts) *events.Recorder {
+	return &events.Recorder{
+		PCID: a.cfg.ID, Starts: p.boxes.starts, Observations: p.boxes.observations,
+		Now: a.opts.now, Logger: a.log.With("component", "events"),
+	}
 }
 
 func (a *Agent) composeIntake(p *parts) {
@@ -192,9 +186,7 @@ func (p *parts) close() error {
 	if p.own != nil {
 		p.own.Close()
 	}
-	if p.results != nil {
-		errs = append(errs, p.results.Close())
-	}
+	errs = append(errs, p.boxes.close())
 	if p.ledger != nil {
 		errs = append(errs, p.ledger.Close())
 	}

@@ -62,6 +62,7 @@ var layers = map[string][]string{
 	"agent/internal/statedir":   libraries,
 	"agent/internal/supervise":  libraries,
 	"agent/internal/command":    features,
+	"agent/internal/events":     features,
 	"agent/internal/intake":     features,
 	"agent":                     slices.Concat(features, []string{"agent/internal/"}),
 	"agent/agenttest":           {"agent", "agent/wire", "retry/jstest"},

@@ -126,6 +126,22 @@ func (b *backend) result(requestID string) wire.Result {
 	return found[0]
 }
 
+// last waits for a message on a subject and returns its data.
+func (b *backend) last(stream, subject string) []byte {
+	b.t.Helper()
+	var data []byte
+	require.Eventually(b.t, func() bool {
+		s, err := b.js.Stream(b.t.Context(), stream)
+		require.NoError(b.t, err)
+		msg, err := s.GetLastMsgForSubject(b.t.Context(), subject)
+		if err == nil {
+			data = msg.Data
+		}
+		return err == nil
+	}, patience, 5*time.Millisecond, "nothing on %s", subject)
+	return data
+}
+
 func TestACommandYieldsExactlyOneResult(t *testing.T) {
 	broker := jstest.StartBroker(t)
 	b := newBackend(t, broker)
@@ -398,4 +414,25 @@ func TestNewNamesEveryProblemAtOnce(t *testing.T) {
 	cfg.Servers = nil
 	_, err = agent.New(cfg)
 	require.ErrorContains(t, err, "no server")
+}
+
+func TestAnExecutionTellsItsStartAndItsScriptsEvents(t *testing.T) {
+	broker := jstest.StartBroker(t)
+	b := newBackend(t, broker)
+	a, _ := startAgent(t, newConfig(t, broker.URL()))
+	ready(t, a)
+	c := sh("r", `echo '{"pc_id":"x","at":"2031-03-04T04:59:30Z","kind":"logon","source":"script:test"}'`)
+	c.ExecID, c.Emit = "exec-1", &wire.EmitConfig{}
+	b.send(c)
+	r := b.result("r")
+	require.Empty(t, r.Stdout)
+
+	started, err := wire.DecodeEventStarted(b.last(wire.StreamEvents, wire.StartedSubject("exec-1", pcID)))
+	require.NoError(t, err)
+	require.Equal(t, r.ResultID, started.ResultID)
+	require.Equal(t, r.StartedAt, started.StartedAt)
+	observed, err := wire.DecodeObsEvent(b.last(wire.StreamObsEvents, wire.ObsSubject(pcID)))
+	require.NoError(t, err)
+	require.Equal(t, "logon", observed.Kind)
+	require.Equal(t, pcID, observed.PCID)
 }

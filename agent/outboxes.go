@@ -2,33 +2,93 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/kanade-go/kanade/agent/internal/command"
+	"github.com/kanade-go/kanade/agent/internal/events"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/outbox"
 )
 
-// resultsFolder is the contract's, so that a full outbox changes hands when
-// one release replaces another.
-const resultsFolder = "outbox"
+// The folders are the contract's, so that full outboxes change hands when one
+// release replaces another.
+const (
+	resultsFolder      = "outbox"
+	startsFolder       = "events-outbox"
+	observationsFolder = "obs-outbox"
+)
 
-// resultCodec is the contract's file form: the payload and nothing else.
-// Subject and message ID follow from it.
-type resultCodec struct{}
+// boxes are the outboxes, each with its policy.
+type boxes struct {
+	results      *outbox.Outbox
+	starts       *outbox.Outbox
+	observations *outbox.Outbox
+}
 
-func (resultCodec) Encode(w io.Writer, r outbox.Record) error {
+func (a *Agent) openBoxes(p *parts) error {
+	for _, box := range []struct {
+		into   **outbox.Outbox
+		folder string
+		codec  outbox.Codec
+		opts   []outbox.Option
+	}{
+		{&p.boxes.results, resultsFolder, payloadCodec(resultRecord), []outbox.Option{
+			outbox.WithBeforeRemove(afterFinish(p.ledger)),
+		}},
+		{&p.boxes.starts, startsFolder, payloadCodec(startRecord), nil},
+		{&p.boxes.observations, observationsFolder, payloadCodec(observationRecord), nil},
+	} {
+		opts := append(box.opts, outbox.WithCodec(box.codec), outbox.WithTransport(p.transport),
+			outbox.WithLogger(a.log.With("component", box.folder)), outbox.WithFS(a.opts.fs))
+		opened, err := outbox.Open(p.dir.Path(box.folder), opts...)
+		if err != nil {
+			return fmt.Errorf("agent: open %s: %w", box.folder, err)
+		}
+		*box.into = opened
+	}
+	return nil
+}
+
+// all returns the boxes that are open, the most important first.
+func (b boxes) all() []*outbox.Outbox {
+	var open []*outbox.Outbox
+	for _, box := range []*outbox.Outbox{b.results, b.starts, b.observations} {
+		if box != nil {
+			open = append(open, box)
+		}
+	}
+	return open
+}
+
+func (b boxes) close() error {
+	var errs []error
+	for _, box := range b.all() {
+		errs = append(errs, box.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// payloadCodec is the contract's file form: the payload and nothing else. The
+// function says what follows from it: name, subject, message ID.
+type payloadCodec func(name string, data []byte) (outbox.Record, error)
+
+func (payloadCodec) Encode(w io.Writer, r outbox.Record) error {
 	_, err := w.Write(r.Data)
 	return err
 }
 
-func (resultCodec) Decode(_ string, file io.Reader) (outbox.Record, error) {
+func (c payloadCodec) Decode(name string, file io.Reader) (outbox.Record, error) {
 	data, err := io.ReadAll(file)
 	if err != nil {
 		return outbox.Record{}, err
 	}
+	return c(name, data)
+}
+
+func resultRecord(_ string, data []byte) (outbox.Record, error) {
 	r, err := wire.DecodeResult(data)
 	if err != nil {
 		return outbox.Record{}, fmt.Errorf("agent: read result: %w", err)
@@ -39,6 +99,22 @@ func (resultCodec) Decode(_ string, file io.Reader) (outbox.Record, error) {
 	return outbox.Record{
 		Name: r.RequestID, MsgID: r.ResultID, Subject: wire.ResultSubject(r.RequestID), Data: data,
 	}, nil
+}
+
+func startRecord(_ string, data []byte) (outbox.Record, error) {
+	e, err := wire.DecodeEventStarted(data)
+	if err != nil {
+		return outbox.Record{}, fmt.Errorf("agent: read started event: %w", err)
+	}
+	return events.StartRecord(e, data), nil
+}
+
+func observationRecord(name string, data []byte) (outbox.Record, error) {
+	e, err := wire.DecodeObsEvent(data)
+	if err != nil {
+		return outbox.Record{}, fmt.Errorf("agent: read observation: %w", err)
+	}
+	return events.ObservationRecord(name, e, data), nil
 }
 
 // closeWait bounds the wait for a ledger entry to be finished on disk; after it

@@ -42,7 +42,7 @@ func TestReadyComesAfterTheSubscriptions(t *testing.T) {
 		select {
 		case <-a.Ready():
 			early.Store(true)
-		case <-time.After(time.Second): // long for the agent, never too long for a correct one
+		case <-time.After(250 * time.Millisecond): // long for the agent, never too long for a correct one
 		}
 	}}
 	cfg := newConfig(t, "")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kanade-go/kanade/agent/internal/supervise"
+	"github.com/kanade-go/kanade/outbox"
 )
 
 // Run opens the state folder, connects, and works until ctx ends; then it stops
@@ -61,7 +62,9 @@ func (a *Agent) start(ctx context.Context, p *parts) (*stages, error) {
 	s.arriving, s.stopArriving = context.WithCancel(base)
 	s.delivery = supervise.NewGroup(base, a.log,
 		supervise.Task{Name: "connection state", Run: p.link.Run},
-		supervise.Task{Name: "results", Run: func(ctx context.Context) error { return p.results.Drain(ctx, p.js) }},
+		drain("results", p.boxes.results, p.js),
+		drain("started events", p.boxes.starts, p.js),
+		drain("observations", p.boxes.observations, p.js),
 	)
 	s.work = supervise.NewGroup(base, a.log,
 		supervise.Task{Name: "commands", Policy: supervise.Fatal, Run: func(ctx context.Context) error {
@@ -80,6 +83,10 @@ func (a *Agent) start(ctx context.Context, p *parts) (*stages, error) {
 		supervise.Task{Name: "ready", Run: func(ctx context.Context) error { return a.announce(ctx, p) }},
 	)
 	return s, err
+}
+
+func drain(name string, box *outbox.Outbox, js JetStream) supervise.Task {
+	return supervise.Task{Name: name, Run: func(ctx context.Context) error { return box.Drain(ctx, js) }}
 }
 
 // wait blocks until the run is to end, and returns why if that is a failure.

@@ -24,7 +24,7 @@ func (s *stages) stop(a *Agent, p *parts) {
 	s.work.Stop()
 	a.log.Debug("agent stops: last results go out")
 	s.delivery.Stop()
-	flushResults(p)
+	flushBoxes(p)
 	if err := p.close(); err != nil {
 		a.log.Error("agent stopped, but not everything could be closed", "error", err)
 		return
@@ -32,11 +32,13 @@ func (s *stages) stop(a *Agent, p *parts) {
 	a.log.Info("agent stopped")
 }
 
-func flushResults(p *parts) {
+func flushBoxes(p *parts) {
 	if connected, _ := p.transport.State(); !connected {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lastFlush)
 	defer cancel()
-	_, _ = p.results.Flush(ctx, p.js) // what stays is on disk, and was logged
+	for _, box := range p.boxes.all() {
+		_, _ = box.Flush(ctx, p.js) // what stays is on disk, and was logged
+	}
 }

@@ -17,8 +17,10 @@ type Status struct {
 	Connected bool      `json:"connected"`
 	Since     time.Time `json:"since,omitzero"` // of Connected
 
-	Commands CommandStatus `json:"commands"`
-	Results  outbox.Stats  `json:"results"`
+	Commands     CommandStatus `json:"commands"`
+	Results      outbox.Stats  `json:"results"`
+	Starts       outbox.Stats  `json:"starts"`       // started events
+	Observations outbox.Stats  `json:"observations"` // what scripts report, and the agent itself
 }
 
 // CommandStatus counts commands: those on their way now, and those of each kind
@@ -47,7 +49,9 @@ func (a *Agent) Status() Status {
 	s.Connected, s.Since = a.parts.link.Since()
 	s.Commands = commandStatus(a.parts.commands.Status())
 	s.Commands.Dropped = a.parts.live.Dropped()
-	s.Results = a.parts.results.Stats()
+	s.Results = a.parts.boxes.results.Stats()
+	s.Starts = a.parts.boxes.starts.Stats()
+	s.Observations = a.parts.boxes.observations.Stats()
 	return s
 }
 

@@ -46,6 +46,7 @@ type admitter struct {
 	sink     Sink
 	gather   func(wire.Command) Facts
 	verify   Verify
+	events   Events
 	// killWaiting answers a killed command that still waits.
 	killWaiting func(Key)
 	pcID        string

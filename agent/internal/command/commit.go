@@ -18,7 +18,7 @@ func (a *admitter) record(ctx context.Context, batch []Admission, arrivals []arr
 	}
 	for {
 		err := a.ledger.Record(batch)
-		a.report(err, len(batch))
+		a.report(ctx, err, len(batch))
 		if err == nil || errors.Is(err, errLedgerFull) || errors.Is(err, errLineTooLong) || !holdsLive(arrivals) {
 			return err
 		}
@@ -33,10 +33,11 @@ func holdsLive(arrivals []arrival) bool {
 }
 
 // report tells a change of the ledger's health once.
-func (a *admitter) report(err error, commands int) {
+func (a *admitter) report(ctx context.Context, err error, commands int) {
 	switch {
 	case err != nil && !a.refusing:
 		a.log.Error("commands are not accepted: the ledger takes none", "error", err)
+		a.events.Observe(ctx, "command_admission_unavailable", map[string]string{"error": err.Error()})
 	case err == nil && a.refusing:
 		a.log.Info("commands are accepted again: the ledger can be written")
 	}

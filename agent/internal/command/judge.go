@@ -25,7 +25,7 @@ func (a *admitter) judge(ctx context.Context, x *arrival, inBatch map[Key]Sum) b
 	}
 	x.sum = sha256.Sum256(x.Data)
 	x.key = a.ledger.KeyOf(x.command.RequestID)
-	if !a.isNew(x, inBatch) {
+	if !a.isNew(ctx, x, inBatch) {
 		return false
 	}
 	switch refusal := a.verified(ctx, x); {
@@ -49,7 +49,7 @@ func (a *admitter) judge(ctx context.Context, x *arrival, inBatch map[Key]Sum) b
 
 // isNew answers copies of what is known. A copy inside the batch shares the
 // fate of the first one.
-func (a *admitter) isNew(x *arrival, inBatch map[Key]Sum) bool {
+func (a *admitter) isNew(ctx context.Context, x *arrival, inBatch map[Key]Sum) bool {
 	known := a.ledger.Lookup(x.key, x.sum, x.Stamp)
 	if sum, ok := inBatch[x.key]; ok {
 		known = Duplicate
@@ -63,6 +63,9 @@ func (a *admitter) isNew(x *arrival, inBatch map[Key]Sum) bool {
 		a.counters.conflicts.Add(1)
 		a.drop(x, delivery.Ack, "a command was not run: its request ID was used before for another command",
 			"request_id", x.command.RequestID, "job", x.command.ID)
+		a.events.Observe(ctx, "command_admission_conflict", map[string]string{
+			"request_id": x.command.RequestID, "manifest_id": x.command.ID,
+		})
 	case Duplicate:
 		a.counters.duplicates.Add(1)
 		if !x.recorded {

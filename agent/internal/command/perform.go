@@ -43,6 +43,7 @@ type performer struct {
 	runs     *runs
 	sink     Sink
 	shells   map[string]Shell
+	events   Events
 	gather   func(wire.Command) Facts
 	pcID     string
 	now      func() time.Time
@@ -50,7 +51,7 @@ type performer struct {
 
 	slots    chan struct{} // one a running command
 	inFlight chan struct{} // running, or on the way to the disk
-	ahead    atomic.Int64 // taken from the queue, without a slot yet
+	ahead    atomic.Int64  // taken from the queue, without a slot yet
 	started  atomic.Int64
 	quick    atomic.Bool // the last command was over soon
 	blocked  atomic.Bool // the ledger could not be written last time

@@ -237,7 +237,7 @@ func TestAVerifierThatPanicsRefuses(t *testing.T) {
 	require.NoError(t, err)
 	s := New(Config{
 		PCID: "PC-1", Ledger: b.ledger, Sink: b.sink, Shells: map[string]Shell{"sh": b.sh}, Verify: b.verify,
-		Offline: func() time.Duration { return 0 }, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Events: &fakeEvents{}, Offline: func() time.Duration { return 0 }, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	data, err := request("r").Encode()
 	require.NoError(t, err)
@@ -260,8 +260,8 @@ func TestARefusalDuringTheStopIsStored(t *testing.T) {
 	require.NoError(t, err)
 	s := New(Config{
 		PCID: "PC-1", Ledger: b.ledger, Sink: box, Shells: map[string]Shell{"sh": b.sh},
-		Verify:  func(context.Context, Received) error { return errors.New("no signature") },
-		Offline: func() time.Duration { return 0 }, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Verify: func(context.Context, Received) error { return errors.New("no signature") },
+		Events: &fakeEvents{}, Offline: func() time.Duration { return 0 }, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	data, err := request("r").Encode()
 	require.NoError(t, err)
@@ -372,7 +372,7 @@ func TestAStopStartsNothing(t *testing.T) {
 			require.NoError(t, err)
 			s := New(Config{
 				PCID: "PC-1", Ledger: b.ledger, Sink: b.sink, Shells: map[string]Shell{"sh": b.sh},
-				Offline: func() time.Duration { return 0 }, Slots: 2, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+				Events: &fakeEvents{}, Offline: func() time.Duration { return 0 }, Slots: 2, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 			})
 			_, err = s.Recover()
 			require.NoError(t, err)

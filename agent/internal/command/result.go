@@ -56,7 +56,7 @@ func resultOfRun(c wire.Command, pcID string, o exec.Outcome, err, cause error) 
 		r.ExitCode = wire.ExitFailed
 		r.Stderr = wire.AppendNote(r.Stderr, failure)
 	}
-	return fitted(r)
+	return r
 }
 
 // maxResult is what a result may be as JSON: what a broker takes by default

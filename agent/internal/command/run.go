@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/kanade-go/kanade/agent/wire"
@@ -137,10 +138,18 @@ func (p *performer) start(ctx context.Context, r *candidate) wire.Result {
 		"waited", began.Sub(r.accepted).Round(time.Millisecond))
 	p.started.Add(1)
 	defer p.started.Add(-1)
+	var told sync.WaitGroup
+	told.Go(func() { p.events.Started(context.WithoutCancel(ctx), c, began) })
 	outcome, err := p.runProtected(ctx, p.shells[c.Shell], c, r.attempt)
+	told.Wait()
 	p.quick.Store(p.now().Sub(began) < quickRun)
-	if outcome.Started.IsZero() {
-		outcome.Started, outcome.Finished = began, p.now()
+	outcome.Started = began // as the started event has it
+	if outcome.Finished.IsZero() {
+		outcome.Finished = p.now()
 	}
-	return resultOfRun(c, p.pcID, outcome, err, context.Cause(ctx))
+	result := resultOfRun(c, p.pcID, outcome, err, context.Cause(ctx))
+	if c.Emit != nil && result.ExitCode == 0 && p.events.Emit(context.WithoutCancel(ctx), c, result.Stdout) {
+		result.Stdout = ""
+	}
+	return fitted(result)
 }

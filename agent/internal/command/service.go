@@ -24,6 +24,7 @@ type Config struct {
 	// Shells by the name a command gives.
 	Shells map[string]Shell
 	Verify Verify // nil: every command is trusted
+	Events Events
 	// Offline says how long the connection has been lost: 0 while it is up,
 	// wire.NeverConnected before the first one.
 	Offline func() time.Duration
@@ -31,6 +32,17 @@ type Config struct {
 	Slots  int
 	Now    func() time.Time
 	Logger *slog.Logger
+}
+
+// Events is told what happens to commands.
+type Events interface {
+	// Started says that a run has begun.
+	Started(ctx context.Context, c wire.Command, at time.Time)
+	// Emit stores what a script reports on its standard output, and says
+	// whether every line of it is stored.
+	Emit(ctx context.Context, c wire.Command, stdout string) (all bool)
+	// Observe says what else was noticed.
+	Observe(ctx context.Context, kind string, payload map[string]string)
 }
 
 // Service is the command path.
@@ -66,11 +78,11 @@ func New(cfg Config) *Service {
 	}
 	s.admit = &admitter{
 		ledger: s.ledger, queue: s.queue, verdicts: s.verdicts, runs: s.runs, sink: cfg.Sink,
-		gather: s.gather, verify: cfg.Verify, pcID: cfg.PCID, now: s.now, log: s.log, counters: &s.counters,
+		gather: s.gather, verify: cfg.Verify, events: cfg.Events, pcID: cfg.PCID, now: s.now, log: s.log, counters: &s.counters,
 	}
 	s.perform = &performer{
 		ledger: s.ledger, queue: s.queue, verdicts: s.verdicts, runs: s.runs, sink: cfg.Sink,
-		shells: s.shells, gather: s.gather, pcID: cfg.PCID, now: s.now, log: s.log,
+		shells: s.shells, gather: s.gather, events: cfg.Events, pcID: cfg.PCID, now: s.now, log: s.log,
 		slots: make(chan struct{}, cfg.Slots), inFlight: make(chan struct{}, cfg.Slots+lookahead+storing),
 	}
 	s.admit.killWaiting = s.perform.killWaiting

@@ -73,6 +73,37 @@ func (s *fakeSink) result(name string) (wire.Result, bool) {
 	return r, ok
 }
 
+// fakeEvents notes what it is told; reported lines are stored unless it is full.
+type fakeEvents struct {
+	mu       sync.Mutex
+	started  map[string]time.Time
+	emitted  []string
+	observed []string
+	full     bool
+}
+
+func (e *fakeEvents) Started(_ context.Context, c wire.Command, at time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.started == nil {
+		e.started = make(map[string]time.Time)
+	}
+	e.started[c.RequestID] = at
+}
+
+func (e *fakeEvents) Emit(_ context.Context, _ wire.Command, stdout string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.emitted = append(e.emitted, stdout)
+	return !e.full
+}
+
+func (e *fakeEvents) Observe(_ context.Context, kind string, _ map[string]string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.observed = append(e.observed, kind)
+}
+
 // bench is a command path over fakes, in virtual time.
 type bench struct {
 	t       *testing.T
@@ -80,6 +111,7 @@ type bench struct {
 	ledger  *Ledger
 	sink    *fakeSink
 	sh      *fakeShell
+	events  *fakeEvents
 	offline time.Duration
 	verify  Verify
 	grace   time.Duration
@@ -98,6 +130,7 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	b := &bench{t: t, dir: t.TempDir(), grace: 10 * time.Second, fs: atomicfile.OS}
 	b.sink = &fakeSink{put: make(map[string]wire.Result)}
+	b.events = &fakeEvents{}
 	b.sh = &fakeShell{run: func(_ context.Context, c wire.Command, _ int) (exec.Outcome, error) {
 		return exited(0, "ran "+c.RequestID), nil
 	}}
@@ -124,7 +157,7 @@ func (b *bench) start() {
 	}
 	b.service = New(Config{
 		PCID: "PC-1", Ledger: b.ledger, Sink: b.sink, Shells: map[string]Shell{"sh": &recorded},
-		Verify: b.verify, Offline: func() time.Duration { return b.offline }, Slots: 2, Now: time.Now,
+		Verify: b.verify, Events: b.events, Offline: func() time.Duration { return b.offline }, Slots: 2, Now: time.Now,
 		Logger: slog.New(slog.NewTextHandler(b.t.Output(), nil)),
 	})
 	_, err = b.service.Recover()
@@ -213,6 +246,7 @@ func TestOneResultAndOneStartWhateverArrives(t *testing.T) {
 		status := b.service.Status()
 		require.EqualValues(t, 2, status.Duplicates)
 		require.EqualValues(t, 1, status.Conflicts)
+		require.Equal(t, []string{"command_admission_conflict"}, b.events.observed)
 		b.stop()
 		b.start()
 		b.send(request("r"))
@@ -424,6 +458,8 @@ func TestALedgerThatCannotBeWrittenMeansNoAckAndNoRun(t *testing.T) {
 		b.send(request("r"))
 		require.Equal(t, []delivery.Settlement{delivery.Nak}, b.settlements())
 		require.Empty(t, b.starts())
+		b.send(request("other"))
+		require.Equal(t, []string{"command_admission_unavailable"}, b.events.observed, "once, on the change")
 		broken.fail(nil, nil, nil)
 		b.send(request("r"))
 		require.Equal(t, "ran r", b.result("r").Stdout)
@@ -530,6 +566,37 @@ func TestSlotsBoundWhatRunsAndOrderIsKept(t *testing.T) {
 		started := b.starts()
 		require.ElementsMatch(t, want, started)
 		require.Equal(t, want[2:], started[2:])
+	})
+}
+
+func TestAStartIsToldWithTheResultsTime(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		b.send(request("r"))
+		require.True(t, b.result("r").StartedAt.Equal(b.events.started["r"]))
+		late := request("late")
+		late.DeadlineAt = time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
+		b.send(late)
+		b.result("late")
+		require.Len(t, b.events.started, 1, "a skipped command has not started")
+	})
+}
+
+func TestReportedOutputLeavesTheResultOnlyWhenAllOfItIsStored(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		emitting := func(id string) wire.Command {
+			c := request(id)
+			c.Emit = &wire.EmitConfig{}
+			return c
+		}
+		b.send(emitting("stored"))
+		require.Empty(t, b.result("stored").Stdout)
+		b.events.full = true
+		b.send(emitting("kept"))
+		require.Equal(t, "ran kept", b.result("kept").Stdout)
+		b.sh.run = func(context.Context, wire.Command, int) (exec.Outcome, error) { return exited(1, "failed"), nil }
+		b.send(emitting("failed"))
+		require.Equal(t, "failed", b.result("failed").Stdout)
+		require.Equal(t, []string{"ran stored", "ran kept"}, b.events.emitted)
 	})
 }
 

@@ -1,0 +1,111 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/outbox"
+)
+
+type box struct {
+	records []outbox.Record
+	err     error
+}
+
+func (b *box) Put(_ context.Context, r outbox.Record) error {
+	if b.err != nil {
+		return b.err
+	}
+	b.records = append(b.records, r)
+	return nil
+}
+
+func newRecorder() (r *Recorder, starts, observations *box) {
+	starts, observations = &box{}, &box{}
+	at := time.Date(2031, 3, 4, 5, 0, 0, 0, time.UTC)
+	return &Recorder{
+		PCID: "PC-1", Starts: starts, Observations: observations,
+		Now: func() time.Time { return at }, Logger: slog.New(slog.DiscardHandler),
+	}, starts, observations
+}
+
+var command = wire.Command{ID: "job", Version: "1.4.0", RequestID: "r", ExecID: "exec-1"}
+
+func TestAStartIsToldWithTheResultsID(t *testing.T) {
+	r, starts, _ := newRecorder()
+	r.Started(t.Context(), command, r.Now())
+	require.Len(t, starts.records, 1)
+	require.Equal(t, "events.started.exec-1.PC-1", starts.records[0].Subject)
+	e, err := wire.DecodeEventStarted(starts.records[0].Data)
+	require.NoError(t, err)
+	require.Equal(t, wire.EventStarted{
+		ResultID: wire.ResultID("r", "PC-1"), RequestID: "r", ExecID: "exec-1", PCID: "PC-1",
+		StartedAt: r.Now(), ManifestID: "job", Version: "1.4.0",
+	}, e)
+	require.Equal(t, e.ResultID, starts.records[0].Name)
+
+	ad := command
+	ad.ExecID = ""
+	r.Started(t.Context(), ad, r.Now())
+	require.Len(t, starts.records, 1, "an ad-hoc run has no started event")
+}
+
+func TestReportedLinesBecomeObservations(t *testing.T) {
+	const good = `{"pc_id":"someone","at":"2031-03-04T04:59:30Z","kind":"logon","source":"winlog:Security","payload":{"n":1e2}}`
+	for name, c := range map[string]struct {
+		stdout string
+		full   bool
+		stored int
+		all    bool
+	}{
+		"lines and blanks": {stdout: good + "\r\n\n  \n" + good, stored: 2, all: true},
+		"nothing":          {all: true},
+		"a bad line":       {stdout: good + "\nnot an event\n" + good + "\n", stored: 2},
+		"a full box":       {stdout: good, full: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, _, observations := newRecorder()
+			if c.full {
+				observations.err = errors.New("full")
+			}
+			require.Equal(t, c.all, r.Emit(t.Context(), command, c.stdout))
+			require.Len(t, observations.records, c.stored)
+			names := make(map[string]bool)
+			for _, record := range observations.records {
+				require.Regexp(t, `^[0-9a-f]{32}$`, record.Name)
+				names[record.Name] = true
+				require.Equal(t, "obs.PC-1", record.Subject)
+				e, err := wire.DecodeObsEvent(record.Data)
+				require.NoError(t, err)
+				require.Equal(t, "PC-1", e.PCID)
+				require.JSONEq(t, `{"n":100.0}`, string(e.Payload))
+			}
+			require.Len(t, names, c.stored)
+		})
+	}
+}
+
+func TestARepeatOfALineIsTheSameRecord(t *testing.T) {
+	const line = `{"pc_id":"x","at":"2031-03-04T04:59:30Z","kind":"k","source":"s"}`
+	r, _, observations := newRecorder()
+	r.Emit(t.Context(), command, line)
+	r.Emit(t.Context(), command, line)
+	require.Equal(t, observations.records[0], observations.records[1])
+}
+
+func TestAnObservationOfTheAgentsOwn(t *testing.T) {
+	r, _, observations := newRecorder()
+	r.Observe(t.Context(), "command_admission_conflict", map[string]string{"request_id": "r"})
+	e, err := wire.DecodeObsEvent(observations.records[0].Data)
+	require.NoError(t, err)
+	require.Equal(t, "agent:admission", e.Source)
+	require.JSONEq(t, `{"request_id":"r"}`, string(e.Payload))
+	observations.err = errors.New("full")
+	r.Observe(t.Context(), "k", nil) // told, not promised
+}
