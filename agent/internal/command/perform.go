@@ -70,14 +70,14 @@ func (p *performer) runQueued(ctx, stop, store context.Context) error {
 	active.Go(func() { p.mark(ctx, stop, marked) })
 	for r := range marked {
 		p.place(ctx, r)
-		p.handle(&active, store, r.item, func() (wire.Result, bool) { return p.finish(r) })
+		p.handle(store, &active, r.item, func() (wire.Result, bool) { return p.finish(r) })
 	}
 	return ctx.Err()
 }
 
 // handle works on one command in a goroutine of its own, which gives back its
 // place among those in flight.
-func (p *performer) handle(active *sync.WaitGroup, store context.Context, it item, work func() (wire.Result, bool)) {
+func (p *performer) handle(store context.Context, active *sync.WaitGroup, it item, work func() (wire.Result, bool)) {
 	active.Go(func() {
 		defer func() { <-p.inFlight }()
 		if result, ok := p.protect(it, work); ok {
@@ -99,7 +99,7 @@ func (p *performer) runVerdicts(ctx, store context.Context) error {
 			<-p.inFlight
 			return err
 		}
-		p.handle(&active, store, it, func() (wire.Result, bool) { return p.answer(it) })
+		p.handle(store, &active, it, func() (wire.Result, bool) { return p.answer(it) })
 	}
 }
 
