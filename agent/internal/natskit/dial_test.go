@@ -1,7 +1,6 @@
 package natskit
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -139,7 +138,7 @@ func TestTLSWithAClientCertificate(t *testing.T) {
 
 func TestSecretsAreNotLogged(t *testing.T) {
 	broker := jstest.StartBroker(t)
-	var logged bytes.Buffer
+	var logged syncBuffer
 	o := Options{
 		Servers: []string{strings.Replace(broker.URL(), "nats://", "nats://agent:s3cret@", 1)},
 		Logger:  slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
