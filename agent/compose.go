@@ -26,6 +26,10 @@ import (
 // of its output it fits into what a stop has for it.
 const killGrace = 3 * time.Second
 
+// stagingFolder holds the scripts that are staged as files. What a killed agent
+// left in it is removed at the start.
+const stagingFolder = "agent-scripts"
+
 // maxOutput is how much of each stream of a command is kept: the wire's limit
 // for what travels inside a result.
 const maxOutput = 256 << 10
@@ -35,6 +39,7 @@ type parts struct {
 	dir       *statedir.Dir
 	ledger    *command.Ledger
 	boxes     boxes
+	inherited bool       // the state folder was used under another pc_id
 	own       *nats.Conn // dialled by us; nil if the connection was brought along
 	transport retry.Transport
 	js        JetStream
@@ -67,6 +72,9 @@ func (a *Agent) openState(p *parts) (err error) {
 	if err != nil {
 		return fmt.Errorf("agent: open state folder: %w", err)
 	}
+	if err := os.RemoveAll(p.dir.Path(stagingFolder)); err != nil {
+		a.log.Warn("scripts that the last run had staged were not removed", "error", err)
+	}
 	folder := p.dir.Path("ledger")
 	var torn int
 	p.ledger, torn, err = command.OpenLedger(a.opts.fs, folder, a.cfg.ID, a.opts.now)
@@ -77,7 +85,7 @@ func (a *Agent) openState(p *parts) (err error) {
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
-	if len(others) > 0 {
+	if p.inherited = len(others) > 0; p.inherited {
 		a.log.Warn("the state folder was used under another pc_id; its commands are neither run nor reported under this one", "files", others)
 	}
 	if torn > 0 {
@@ -120,7 +128,7 @@ func (a *Agent) dialOptions() natskit.Options {
 
 func (a *Agent) composeCommands(p *parts) {
 	p.commands = command.New(command.Config{
-		PCID: a.cfg.ID, Ledger: p.ledger, Sink: p.boxes.results, Shells: a.shells(), Verify: a.verify(), Events: a.recorder(p),
+		PCID: a.cfg.ID, Ledger: p.ledger, Sink: p.resultSink(), Shells: a.shells(p), Verify: a.verify(), Events: a.recorder(p),
 		Offline: p.link.Offline, Slots: a.cfg.Concurrency, Now: a.opts.now, Logger: a.log.With("component", "command"),
 	})
 }
@@ -142,11 +150,13 @@ func (a *Agent) composeIntake(p *parts) {
 	}
 }
 
-func (a *Agent) shells() map[string]command.Shell {
+func (a *Agent) shells(p *parts) map[string]command.Shell {
 	all := make(map[string]command.Shell)
-	env, runner := scriptEnv(os.Environ()), a.opts.runner
+	env := scriptEnv(os.Environ())
+	runner := a.opts.runner
 	if runner == nil {
-		runner = exec.NewLocal(exec.WithKillGrace(killGrace), exec.WithLogger(a.log.With("component", "exec")))
+		runner = exec.NewLocal(exec.WithKillGrace(killGrace), exec.WithStagingDir(p.dir.Path(stagingFolder)),
+			exec.WithLogger(a.log.With("component", "exec")))
 	}
 	for _, s := range shells {
 		all[string(s)] = command.Script{Runner: runner, Shell: s, Env: env, MaxOutput: maxOutput}

@@ -21,12 +21,16 @@ const (
 	observationsFolder = "obs-outbox"
 )
 
-// boxes are the outboxes, each with its policy.
+// boxes are the outboxes, each with its policy: a full results box pushes back,
+// until no new command starts; of the others the oldest records give way.
 type boxes struct {
 	results      *outbox.Outbox
 	starts       *outbox.Outbox
 	observations *outbox.Outbox
 }
+
+// freeDisk is what the outboxes leave of the disk to others, in bytes.
+const freeDisk = 64 << 20
 
 func (a *Agent) openBoxes(p *parts) error {
 	for _, box := range []struct {
@@ -37,12 +41,17 @@ func (a *Agent) openBoxes(p *parts) error {
 	}{
 		{&p.boxes.results, resultsFolder, payloadCodec(resultRecord), []outbox.Option{
 			outbox.WithBeforeRemove(afterFinish(p.ledger)),
+			outbox.WithLimit(100_000, 2<<30), outbox.WithOverflow(outbox.OverflowReject),
 		}},
-		{&p.boxes.starts, startsFolder, payloadCodec(startRecord), nil},
-		{&p.boxes.observations, observationsFolder, payloadCodec(observationRecord), nil},
+		{&p.boxes.starts, startsFolder, payloadCodec(startRecord), []outbox.Option{
+			outbox.WithLimit(100_000, 64<<20), outbox.WithOverflow(outbox.OverflowDropOldest),
+		}},
+		{&p.boxes.observations, observationsFolder, payloadCodec(observationRecord), []outbox.Option{
+			outbox.WithLimit(100_000, 256<<20), outbox.WithOverflow(outbox.OverflowDropOldest),
+		}},
 	} {
 		opts := append(box.opts, outbox.WithCodec(box.codec), outbox.WithTransport(p.transport),
-			outbox.WithLogger(a.log.With("component", box.folder)), outbox.WithFS(a.opts.fs))
+			outbox.WithFreeDisk(freeDisk), outbox.WithLogger(a.log.With("component", box.folder)), outbox.WithFS(a.opts.fs))
 		opened, err := outbox.Open(p.dir.Path(box.folder), opts...)
 		if err != nil {
 			return fmt.Errorf("agent: open %s: %w", box.folder, err)
@@ -69,6 +78,24 @@ func (b boxes) close() error {
 		errs = append(errs, box.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// resultSink names results by their request, as the contract does. In a folder
+// that another pc_id has used, a result of that host for the same request (a
+// command to all) may still be there and must not be taken for ours, so there
+// the result ID is the name.
+func (p *parts) resultSink() command.Sink {
+	if p.inherited {
+		return byResultID{p.boxes.results}
+	}
+	return p.boxes.results
+}
+
+type byResultID struct{ *outbox.Outbox }
+
+func (b byResultID) Put(ctx context.Context, r outbox.Record) error {
+	r.Name = r.MsgID
+	return b.Outbox.Put(ctx, r)
 }
 
 // payloadCodec is the contract's file form: the payload and nothing else. The

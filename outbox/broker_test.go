@@ -84,7 +84,7 @@ func TestBrokerStoresAThousandRecords(t *testing.T) {
 	putNumbers(t, box, 0, 1000)
 	drained(t, box)
 	requireStored(t, js, 1000)
-	require.Equal(t, Stats{Put: 1000, Sent: 1000}, box.Stats())
+	require.Equal(t, Stats{Put: 1000, Sent: 1000}, counts(box))
 }
 
 // The broker is killed again and again while records come and go. What it has

@@ -55,13 +55,14 @@ func (ix *index) landed(c *claim, e *entry) {
 	defer ix.mu.Unlock()
 	c.file = ""
 	e.synced = true
+	e.fresh = ix.mayOvertakeLocked()
 	old := ix.files[e.file]
 	switch {
 	case old == nil:
 		ix.addLocked(e)
 	case old.place == taken:
 		// Its file is gone already and it is about to be dropped.
-		delete(ix.files, e.file)
+		ix.forgetLocked(old)
 		ix.addLocked(e)
 	default:
 		// Somebody had removed the file behind our back; its entry is right
@@ -71,7 +72,10 @@ func (ix *index) landed(c *claim, e *entry) {
 }
 
 // standing is what a Put needs to know of a file.
-type standing struct{ known, taken, synced bool }
+type standing struct {
+	known, taken, synced bool
+	size                 int64
+}
 
 func (ix *index) standing(file string) standing {
 	ix.mu.Lock()
@@ -80,7 +84,7 @@ func (ix *index) standing(file string) standing {
 	if e == nil {
 		return standing{}
 	}
-	return standing{known: true, taken: e.place == taken, synced: e.synced}
+	return standing{known: true, taken: e.place == taken, synced: e.synced, size: e.size}
 }
 
 // setSynced notes that a file which was found is known to be durable now.
@@ -99,3 +103,7 @@ func (ix *index) shadowed(file string) bool {
 	defer ix.mu.Unlock()
 	return ix.upper[file] > 0
 }
+
+// mayOvertakeLocked tells whether what comes now may be tried ahead of the
+// backlog: nothing gets through, and order was not asked for.
+func (ix *index) mayOvertakeLocked() bool { return ix.blockedLocked() && ix.width.max > 1 }

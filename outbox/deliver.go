@@ -1,169 +1,211 @@
 package outbox
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/kanade-go/kanade/outbox/atomicfile"
+	"github.com/kanade-go/kanade/retry"
 )
 
 // read loads the record of an entry, or gives the entry back.
-func (d *delivery) read(online context.Context, e *entry) (r Record, ok bool) {
+func (d *delivery) read(s *session, e *entry) (r Record, ok bool) {
 	r, err := d.o.readFile(e.file, e.size)
+	if err != nil {
+		d.unread(s, e, err)
+		return Record{}, false
+	}
+	d.o.index.setCorrupt(e, false)
+	return withQueued(r, e), true
+}
+
+func withQueued(r Record, e *entry) Record {
+	if r.Queued.IsZero() {
+		r.Queued = time.Unix(0, e.modTime)
+	}
+	return r
+}
+
+func (d *delivery) unread(s *session, e *entry, err error) {
 	switch {
-	case err == nil:
-		return r, true
 	case errors.Is(err, fs.ErrNotExist):
 		d.o.opt.log.Debug("pending file is gone", "file", e.file)
 		d.o.index.drop(e)
 	case errors.As(err, new(*undecodable)):
-		d.report.corrupt(e, err)
-		d.o.index.setCorrupt(e)
+		d.o.index.setCorrupt(e, true)
+		e.tries++
+		d.report.note(e, err)
+		d.setAside(e, ReasonUnreadable, err)
 	default:
-		d.putOff(online, e, err)
+		d.putOff(s, e, err)
 	}
-	return Record{}, false
 }
 
-func (d *delivery) deliverRecord(ctx, online context.Context, e *entry, r Record) {
-	if r.Queued.IsZero() {
-		r.Queued = time.Unix(0, e.modTime)
-	}
-	if !e.acked {
-		if err := d.publish(online, r); err != nil {
-			d.publishFailed(online, e, err)
+// loadLarge makes the record of a large file in a goroutine of its own.
+func (d *delivery) loadLarge(s *session, e *entry) {
+	d.loads.do(func() {
+		defer d.o.signal()
+		r, err := d.o.readLarge(s.online, e)
+		if err == nil {
+			d.o.index.loaded(e, int64(len(r.Data)))
+			d.launch(s, e, withQueued(r, e))
 			return
 		}
-		e.acked, e.tries = true, 0
-	}
-	if err := d.remove(ctx, e.file, r); err != nil {
-		d.putOff(online, e, err)
-		return
-	}
-	d.o.index.drop(e)
-	d.report.delivered()
+		if retry.IsPermanent(err) && d.mayTry(s) {
+			e.tries++
+			d.report.note(e, err)
+			d.setAside(e, ReasonRefused, err)
+			return
+		}
+		d.unread(s, e, err)
+	})
 }
 
-var errNoAck = errors.New("publisher returned neither acknowledgement nor error")
-
-func (d *delivery) publish(online context.Context, r Record) error {
-	ctx, cancel := context.WithTimeout(online, ackWait)
-	defer cancel()
-	ack, err := d.publisher.PublishMsg(ctx, message(r))
+func (o *Outbox) readLarge(ctx context.Context, e *entry) (Record, error) {
+	f, err := o.opt.fs.OpenFile(o.path(e.file), os.O_RDONLY, 0)
 	if err != nil {
-		return err
+		return Record{}, err
 	}
-	if ack == nil {
-		return errNoAck
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Record{}, err
 	}
-	d.o.index.published()
-	d.o.count.sent.Add(1)
-	if ack.Duplicate {
-		d.o.count.duplicates.Add(1)
+	r, err := o.opt.loadLarge(ctx, e.name(), section(f, info), info)
+	if err != nil {
+		return Record{}, err
 	}
-	return nil
+	return o.checked(e.file, r, nil, nil)
 }
 
 func message(r Record) *nats.Msg {
 	header := make(nats.Header, len(r.Header)+1)
 	maps.Copy(header, r.Header)
 	if r.MsgID != "" {
-		header.Set(jetstream.MsgIDHeader, r.MsgID)
+		header[jetstream.MsgIDHeader] = []string{r.MsgID}
 	}
 	return &nats.Msg{Subject: r.Subject, Header: header, Data: r.Data}
 }
 
-func (d *delivery) publishFailed(online context.Context, e *entry, err error) {
-	if d.mayTry(online) {
-		d.o.index.refused()
+// acknowledged ends a flight well.
+func (d *delivery) acknowledged(s *session, f *flight, ack *jetstream.PubAck) {
+	d.o.index.delivered()
+	d.o.count.sent.Add(1)
+	if ack.Duplicate {
+		d.o.count.duplicates.Add(1)
 	}
-	d.putOff(online, e, err)
+	e := f.e
+	e.acked, e.tries, e.refusals = true, 0, 0
+	if d.o.index.isLarge(e) {
+		e.owed = &f.r
+	}
+	if d.o.opt.beforeRemove == nil {
+		d.finish(s, e, Record{})
+		return
+	}
+	d.work.do(func() { d.finish(s, e, f.r); d.o.signal() })
 }
 
-// remove ends the record: once the hook has agreed, nothing needs the file.
-func (d *delivery) remove(ctx context.Context, file string, r Record) error {
+// owed finishes an entry whose hook or removal had failed after its
+// acknowledgement.
+func (d *delivery) owed(s *session, e *entry) {
+	d.work.do(func() {
+		defer d.o.signal()
+		switch {
+		case d.o.opt.beforeRemove == nil:
+			d.finish(s, e, Record{})
+		case e.owed != nil:
+			d.finish(s, e, *e.owed)
+		default:
+			if r, ok := d.read(s, e); ok {
+				d.finish(s, e, r)
+			}
+		}
+	})
+}
+
+// finish ends the record: once the hook has agreed, nothing needs the file.
+func (d *delivery) finish(s *session, e *entry, r Record) {
 	if hook := d.o.opt.beforeRemove; hook != nil {
-		if err := hook(ctx, r); err != nil {
-			return err
+		if err := hook(s.ctx, r); err != nil {
+			d.putOff(s, e, err)
+			return
 		}
 	}
-	err := d.o.opt.fs.Remove(d.o.path(file))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	err := atomicfile.TryRemove(d.o.opt.fs, d.o.path(e.file))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		d.putOff(s, e, err)
+		return
 	}
-	return err
+	if e.stuck() {
+		d.o.removeReason(e.file)
+	}
+	d.o.index.drop(e)
+	d.report.delivered()
+}
+
+// failed ends a flight that brought no acknowledgement.
+func (d *delivery) failed(s *session, f *flight, err error) {
+	e := f.e
+	if !d.mayTry(s) {
+		d.o.index.release(e)
+		return
+	}
+	sent := uint32(d.o.count.sent.Load())
+	others := sent != e.sentSeen
+	e.sentSeen = sent
+	what := classify(err)
+	if what == unavailable || what == silent && !others {
+		d.o.index.unavailable()
+	}
+	if kind, bad := d.verdict(e, what, others); bad {
+		e.tries++
+		d.o.count.failed.Add(1)
+		d.report.note(e, err)
+		d.setAside(e, kind, err)
+		return
+	}
+	d.putOff(s, e, err)
+}
+
+// verdict tells whether a failure brings its record into quarantine.
+func (d *delivery) verdict(e *entry, what class, others bool) (kind ReasonKind, bad bool) {
+	if what == forGood {
+		return ReasonRefused, true
+	}
+	if what == refused && e.stuck() {
+		return ReasonRepeated, true
+	}
+	if what == unavailable || !others {
+		return "", false
+	}
+	e.refusals++
+	return ReasonRepeated, e.stuck() || int(e.refusals) >= d.o.opt.quarantine
+}
+
+func (d *delivery) setAside(e *entry, kind ReasonKind, err error) {
+	why := Reason{When: time.Now().UTC(), Kind: kind, Why: err.Error()}
+	d.work.do(func() { d.o.setAside(e, why); d.o.signal() })
 }
 
 // putOff gives a record back that failed. A failure while the connection is
 // gone, or because Drain ends, is not the record's.
-func (d *delivery) putOff(online context.Context, e *entry, err error) {
-	if !d.mayTry(online) {
+func (d *delivery) putOff(s *session, e *entry, err error) {
+	if !d.mayTry(s) {
 		d.o.index.release(e)
 		return
 	}
 	e.tries++
-	wait := d.o.opt.backoff.Jittered(e.tries)
+	wait := d.o.opt.backoff.Jittered(int(e.tries))
 	d.o.count.failed.Add(1)
 	d.report.failed(e, err, wait)
 	d.o.index.postpone(e, time.Now().Add(wait))
-}
-
-// undecodable is the error of a file that was read but is no record.
-type undecodable struct{ err error }
-
-func (u *undecodable) Error() string { return u.err.Error() }
-func (u *undecodable) Unwrap() error { return u.err }
-
-// readFile decodes a pending file. size is what the folder said of it; it only
-// sets the buffer, so that a small file takes one read and one for its end.
-func (o *Outbox) readFile(file string, size int64) (Record, error) {
-	f, err := o.opt.fs.OpenFile(o.path(file), os.O_RDONLY, 0)
-	if err != nil {
-		return Record{}, err
-	}
-	defer f.Close()
-	name := strings.TrimSuffix(file, fileSuffix)
-	in := &readFault{r: f}
-	buffer := int(min(max(size+1, minBuffer), maxBuffer))
-	r, err := o.opt.codec.Decode(name, bufio.NewReaderSize(in, buffer))
-	if in.err != nil {
-		return Record{}, in.err
-	}
-	if err == nil {
-		err = checkMessage(r)
-	}
-	if err != nil {
-		return Record{}, &undecodable{err}
-	}
-	if r.Name == "" {
-		r.Name = name
-	}
-	return r, nil
-}
-
-const (
-	minBuffer = 512 // what io.ReadAll begins with
-	maxBuffer = 64 << 10
-)
-
-// readFault remembers that reading failed, whatever the codec makes of it.
-type readFault struct {
-	r   io.Reader
-	err error
-}
-
-func (f *readFault) Read(p []byte) (int, error) {
-	n, err := f.r.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		f.err = err
-	}
-	return n, err
+	d.o.signal()
 }

@@ -6,19 +6,54 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // delivery is one call of Drain or Flush.
 type delivery struct {
-	o         *Outbox
-	publisher Publisher
-	workers   sync.WaitGroup
-	report    report
-	nextScan  time.Time
+	o        *Outbox
+	sender   sender
+	work     pool // hooks, removals that had failed, quarantine
+	loads    pool // large files
+	report   report
+	nextScan time.Time
+	batch    []loaded
+
+	mu      sync.Mutex
+	token   uint64 // of the latest flight
+	flights map[uint64]*flight
+	live    flights   // in the window
+	late    flights   // out of it, their answer may still come
+	acked   uint64    // the latest flight that has its acknowledgement
+	ended   int       // flights since the last wake-up
+	forced  time.Time // when the window was last made wider by one
+	nudge   *time.Timer
+}
+
+// session is the time between a connect and a disconnect. What is under way at
+// its end is given up: its acknowledgement can no longer come.
+type session struct {
+	ctx    context.Context // of the Drain or Flush
+	online context.Context // ends with the session
 }
 
 func newDelivery(o *Outbox, p Publisher) *delivery {
-	return &delivery{o: o, publisher: p, report: report{log: o.opt.log}}
+	d := &delivery{
+		o: o, report: report{log: o.opt.log}, flights: map[uint64]*flight{},
+		work: pool{max: o.opt.window}, loads: pool{max: maxLoads},
+	}
+	d.nudge = time.AfterFunc(time.Hour, o.signal)
+	d.sender = newSender(d, p)
+	return d
+}
+
+// end waits for everything the delivery has begun.
+func (d *delivery) end() {
+	d.sender.stop()
+	d.loads.wait()
+	d.work.wait()
+	d.nudge.Stop()
 }
 
 // connection is what the transport says; without one it is always up.
@@ -43,18 +78,30 @@ func (d *delivery) drain(ctx context.Context) {
 	}
 }
 
-// session delivers until the connection changes. What is under way then is
-// given up: its acknowledgement can no longer come.
-func (d *delivery) session(ctx context.Context, changed <-chan struct{}) {
+func (d *delivery) begin(ctx context.Context) (s *session, end func()) {
 	online, cancel := context.WithCancel(ctx)
-	defer cancel()
+	s = &session{ctx: ctx, online: online}
+	return s, func() {
+		cancel()
+		d.loads.wait()
+		d.sender.settle()
+		d.abandon()
+	}
+}
+
+// session delivers until the connection changes.
+func (d *delivery) session(ctx context.Context, changed <-chan struct{}) {
+	s, end := d.begin(ctx)
+	defer end()
 	d.o.index.promoteAll()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		d.rescanIfDue()
-		d.o.index.promote(time.Now())
-		d.start(ctx, online)
+		now := time.Now()
+		d.rescanIfDue(now)
+		d.o.index.promote(now)
+		d.sweep(s, now)
+		d.start(s)
 		timer.Reset(time.Until(d.nextEvent()))
 		select {
 		case <-d.o.wake:
@@ -69,38 +116,37 @@ func (d *delivery) session(ctx context.Context, changed <-chan struct{}) {
 
 // nextEvent is when something may be due that nobody signals.
 func (d *delivery) nextEvent() time.Time {
-	retry, ok := d.o.index.nextRetry()
-	if ok && retry.Before(d.nextScan) {
-		return retry
+	next := d.nextScan
+	for _, due := range []func() (time.Time, bool){d.o.index.nextDue, d.nextSweep} {
+		if at, ok := due(); ok && at.Before(next) {
+			next = at
+		}
 	}
-	return d.nextScan
+	return next
 }
 
-func (d *delivery) rescanIfDue() {
-	if time.Now().Before(d.nextScan) {
+func (d *delivery) rescanIfDue(now time.Time) {
+	if now.Before(d.nextScan) {
 		return
 	}
-	d.nextScan = time.Now().Add(rescanEvery - rescanJitter + rand.N(2*rescanJitter))
+	d.nextScan = now.Add(rescanEvery - rescanJitter + rand.N(2*rescanJitter))
 	if err := d.o.rescan(); err != nil {
 		d.o.opt.log.Warn("outbox folder cannot be listed", "error", err)
 	}
 }
 
-// start fills the window: it reads as many records as there is room for, then
-// lets all of them go. Publishes that leave together cost the client and the
-// broker far less than the same number one by one.
-func (d *delivery) start(ctx, online context.Context) {
-	for {
-		all := d.load(online)
-		if len(all) == 0 {
-			return
+// maxBatch bounds how many records are read ahead of their publish.
+const maxBatch = 64
+
+// start fills the window: it reads a batch of records, then lets all of them go.
+// Publishes that leave together cost the client and the broker far less than the
+// same number one by one.
+func (d *delivery) start(s *session) {
+	for d.load(s); len(d.batch) > 0; d.load(s) {
+		for _, l := range d.batch {
+			d.launch(s, l.e, l.r)
 		}
-		for _, l := range all {
-			d.workers.Go(func() {
-				d.deliverRecord(ctx, online, l.e, l.r)
-				d.o.signal()
-			})
-		}
+		clear(d.batch)
 	}
 }
 
@@ -109,24 +155,30 @@ type loaded struct {
 	r Record
 }
 
-func (d *delivery) load(online context.Context) []loaded {
-	var all []loaded
-	for d.mayTry(online) {
-		e := d.o.index.take()
+func (d *delivery) load(s *session) {
+	d.batch = d.batch[:0]
+	for len(d.batch) < maxBatch && d.mayTry(s) {
+		e := d.o.index.take(time.Now())
 		if e == nil {
 			break
 		}
-		if r, ok := d.read(online, e); ok {
-			all = append(all, loaded{e, r})
+		switch {
+		case e.acked:
+			d.owed(s, e)
+		case d.o.index.isLarge(e):
+			d.loadLarge(s, e)
+		default:
+			if r, ok := d.read(s, e); ok {
+				d.batch = append(d.batch, loaded{e, r})
+			}
 		}
 	}
-	return all
 }
 
 // mayTry tells whether a failure now would be one of the record's own.
-func (d *delivery) mayTry(online context.Context) bool {
+func (d *delivery) mayTry(s *session) bool {
 	up, _ := d.o.connection()
-	return up && online.Err() == nil
+	return up && s.online.Err() == nil
 }
 
 func (d *delivery) flush(ctx context.Context) error {
@@ -141,22 +193,29 @@ func (d *delivery) flush(ctx context.Context) error {
 	if err := d.pass(ctx); err != nil {
 		return err
 	}
-	d.workers.Wait()
+	d.work.wait()
 	return d.report.summary()
 }
 
 // pass ends when the quota is used up and nothing is in flight.
 func (d *delivery) pass(ctx context.Context) error {
-	online, cancel := context.WithCancel(ctx)
-	defer cancel()
+	s, end := d.begin(ctx)
+	defer end()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	up, changed := d.o.connection()
 	for up {
-		d.start(ctx, online)
+		d.sweep(s, time.Now())
+		d.start(s)
 		if d.o.index.quotaUsed() {
 			return nil
 		}
+		if at, ok := d.nextSweep(); ok {
+			timer.Reset(time.Until(at))
+		}
 		select {
 		case <-d.o.wake:
+		case <-timer.C:
 		case <-changed:
 			return ErrNotConnected
 		case <-ctx.Done():
@@ -164,4 +223,10 @@ func (d *delivery) pass(ctx context.Context) error {
 		}
 	}
 	return ErrNotConnected
+}
+
+// answer is what came of a flight.
+type answer struct {
+	ack *jetstream.PubAck
+	err error
 }

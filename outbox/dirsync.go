@@ -9,6 +9,8 @@ import "sync"
 type dirSync struct {
 	sync func() error
 
+	disk sync.Mutex // held during a sync, and during exclusively
+
 	mu        sync.Mutex
 	running   *round
 	gathering *round
@@ -29,7 +31,7 @@ func (s *dirSync) do() error {
 		<-before.done
 	}
 	s.begin(r)
-	r.err = s.sync()
+	r.err = s.exclusively(s.sync)
 	s.end(r)
 	return r.err
 }
@@ -55,4 +57,11 @@ func (s *dirSync) end(r *round) {
 	defer s.mu.Unlock()
 	s.running = nil
 	close(r.done)
+}
+
+// exclusively runs do while no sync of the folder is under way.
+func (s *dirSync) exclusively(do func() error) error {
+	s.disk.Lock()
+	defer s.disk.Unlock()
+	return do()
 }

@@ -27,9 +27,20 @@
 // first record stays. Records are never rewritten.
 //
 // One record that fails waits by itself (1, 2, 4 … 300 s) and holds up no
-// other. While most fail, fewer are tried at a time. With [WithTransport]
-// nothing is tried while the connection is down, and everything at once when
-// it is up. A file that cannot be decoded is kept, counted and reported once.
+// other; one that nobody answers leaves its place in the window to others after
+// a second. While nothing at all gets through, a record is probed now and then,
+// and the first success starts all. With [WithTransport] nothing is tried while
+// the connection is down, and everything at once when it is up.
+//
+// A record that is refused for good (too large for the broker or its stream),
+// that is refused or left without an answer again and again while others pass
+// ([WithQuarantineAfter]), or whose file cannot be decoded, moves to the folder
+// stuck/ with a [Reason] beside it. It counts in [Stats], is tried again at every
+// Open and once a day, and is never deleted or replaced. A missing or full
+// stream brings no record there.
+//
+// [WithLimit], [WithFreeDisk] and [WithMaxRecordBytes] bound the folder,
+// [WithOverflow] says what gives way.
 //
 // # Not guaranteed
 //
@@ -37,9 +48,14 @@
 // can come back, after a crash between acknowledgement and removal it is still
 // there, and a record whose acknowledgement was lost is sent again. Order on
 // the wire is that of the files' modification times only roughly, unless
-// [WithWindow] is 1. There is no limit on the number or size of pending
-// records yet; each costs about 200 bytes of memory and its file. Contents are
-// read right before their publish, at most 8 MiB (or one record) at a time.
+// [WithWindow] is 1. A pending record costs about 200 bytes of memory and its
+// file. Contents are read right before their publish, at most 8 MiB (or one
+// record) at a time; with [WithLarge] large ones are never in memory.
+//
+// With [WithTransport] and a Publisher that is a jetstream.JetStream, Drain
+// publishes through the transport and reads the acknowledgements from one inbox
+// of its own; any other Publisher is called for each record. A connection with an inbox prefix needs a
+// transport with the method NewInbox() string.
 //
 // # Files
 //
@@ -54,6 +70,7 @@
 // Regular files *.json that others put into the folder are records too,
 // whatever their name; they are found at Open, at the start of a Drain or
 // Flush, and within 70 s during a Drain. Let them appear under their name by a
-// rename. Files *.json.tmp are removed at Open. The file .lock keeps other
+// rename. Files *.json.tmp are removed at Open. A record x.json in quarantine is
+// stuck/x.json and its reason stuck/x.reason. The file .lock keeps other
 // processes out (flock, on Windows LockFileEx) and stays.
 package outbox

@@ -32,7 +32,7 @@ func (o *Outbox) Drain(ctx context.Context, p Publisher) error {
 	}
 	d := newDelivery(o, p)
 	d.drain(ctx)
-	d.workers.Wait()
+	d.end()
 	if err := o.leaveDelivery(); err != nil {
 		return fmt.Errorf("outbox: drain %s: %w", o.dir, err)
 	}
@@ -52,7 +52,7 @@ func (o *Outbox) Flush(ctx context.Context, p Publisher) (sent int, err error) {
 	}
 	d := newDelivery(o, p)
 	err = d.flush(ctx)
-	d.workers.Wait()
+	d.end()
 	if closed := o.leaveDelivery(); closed != nil {
 		err = closed
 	}

@@ -50,7 +50,7 @@ func TestDrainWakesOnPut(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, []string{"data of a", "data of b"}, slices.Sorted(slices.Values(s.data())))
 		require.Equal(t, before, time.Now(), "no timer on the way")
-		require.Equal(t, Stats{Put: 2, Sent: 2}, box.Stats())
+		require.Equal(t, Stats{Put: 2, Sent: 2}, counts(box))
 	})
 }
 
@@ -169,7 +169,7 @@ func TestDuplicateAckIsADelivery(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, sent)
 	require.Empty(t, files(t, dir))
-	require.Equal(t, Stats{Put: 1, Sent: 1, Duplicates: 1}, box.Stats())
+	require.Equal(t, Stats{Put: 1, Sent: 1, Duplicates: 1}, counts(box))
 }
 
 func TestHeaderAndMessageID(t *testing.T) {
@@ -258,8 +258,9 @@ func TestMissingStreamNarrowsTheWindow(t *testing.T) {
 		mu.Unlock()
 		elapse(time.Minute)
 		mu.Lock()
-		require.Equal(t, narrowest, most)
+		seen := most
 		mu.Unlock()
+		require.LessOrEqual(t, seen, narrowest)
 		created.Store(true)
 		elapse(10 * time.Minute) // the longest pause is 300 s + 25 %
 		require.Zero(t, box.Stats().Pending)
@@ -429,7 +430,7 @@ func TestBeforeRemove(t *testing.T) {
 		}))
 		synctest.Wait()
 		require.Equal(t, []string{"a.json"}, files(t, dir), "the hook has refused")
-		require.Equal(t, Stats{Pending: 1, Put: 1, Sent: 1, Failed: 1}, box.Stats())
+		require.Equal(t, Stats{Pending: 1, Put: 1, Sent: 1, Failed: 1}, counts(box))
 		elapse(time.Minute)
 		require.Equal(t, []string{"publish", "hook", "hook", "hook"}, events)
 		require.Empty(t, files(t, dir))
@@ -437,7 +438,7 @@ func TestBeforeRemove(t *testing.T) {
 	})
 }
 
-func TestUndecodableFile(t *testing.T) {
+func TestUndecodableFileGoesToQuarantine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -451,17 +452,25 @@ func TestUndecodableFile(t *testing.T) {
 		synctest.Wait()
 		require.Len(t, s.data(), 2)
 		require.Equal(t, 2, box.Stats().Corrupt)
+		require.Equal(t, 2, box.Stats().Stuck)
 		require.Zero(t, box.Stats().Pending)
 		elapse(time.Hour)
 		require.EqualValues(t, 2, log.warnings.Load(), "one for each, once")
-		require.Equal(t, []string{"0bad.json", "1other.json"}, files(t, dir))
+		require.Empty(t, files(t, dir))
+		require.Equal(t, []string{"0bad.json", "1other.json"}, stuckFiles(t, dir))
+		why := reasonOf(t, dir, "1other")
+		require.Equal(t, ReasonUnreadable, why.Kind)
+		require.Equal(t, "no subject", why.Why)
+		require.Equal(t, 1, why.Attempts)
 
 		// The copy was just not complete, the other was none of ours.
-		writeFile(t, dir, "0bad.json", `{"subject":"a","data":"aGVsbG8=","msg_id":"x"}`)
-		require.NoError(t, os.Remove(filepath.Join(dir, "1other.json")))
+		writeFile(t, filepath.Join(dir, stuckFolder), "0bad.json", `{"subject":"a","data":"aGVsbG8=","msg_id":"x"}`)
+		require.NoError(t, os.Remove(filepath.Join(dir, stuckFolder, "1other.json")))
 		elapse(2 * time.Minute)
 		require.Zero(t, box.Stats().Corrupt)
+		require.Zero(t, box.Stats().Stuck)
 		require.Equal(t, "hello", s.data()[2])
+		require.NoFileExists(t, filepath.Join(dir, stuckFolder, "0bad.reason"))
 	})
 }
 
@@ -479,7 +488,7 @@ func TestFilesDroppedInAreFound(t *testing.T) {
 		plantLink(t, dir)
 		elapse(rescanEvery + rescanJitter)
 		require.Equal(t, []string{"hello"}, s.data())
-		require.Equal(t, Stats{Sent: 1}, box.Stats())
+		require.Equal(t, Stats{Sent: 1}, counts(box))
 	})
 }
 
@@ -522,7 +531,7 @@ func TestPutBesideDrain(t *testing.T) {
 	drained(t, box)
 	require.Len(t, s.data(), writers*each)
 	require.Empty(t, files(t, dir))
-	require.Equal(t, Stats{Put: writers * each, Sent: writers * each}, box.Stats())
+	require.Equal(t, Stats{Put: writers * each, Sent: writers * each}, counts(box))
 }
 
 func TestOneDrainAtATime(t *testing.T) {
@@ -549,7 +558,7 @@ func TestDrainEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		require.NoError(t, box.Drain(ctx, publisherFunc(swallow)))
-		require.Equal(t, Stats{Pending: 1, Put: 1}, box.Stats(), "the end of the drain is nobody's failure")
+		require.Equal(t, Stats{Pending: 1, Put: 1}, counts(box), "the end of the drain is nobody's failure")
 	})
 }
 

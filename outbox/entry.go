@@ -1,24 +1,36 @@
 package outbox
 
 import (
+	"container/heap"
 	"io/fs"
+	"path"
+	"strings"
 	"time"
 )
 
 // entry stands for one file of the folder. With its place in the index it takes
 // about 200 bytes, however large the file is.
 type entry struct {
-	file    string // base name
+	file    string // path in the box, with a slash: "a.json", "stuck/a.json"
 	modTime int64  // ns since 1970: the first key of the order
 	size    int64
 	retryAt time.Time
-	tries   int // failures in a row
+	// The index guards these.
+	weight  int64 // what it takes of the window while it is taken
+	seat    seat  // and where
 	place   place
-	// What follows belongs to whoever has taken the entry.
-	acked bool // stored by the broker, hook or removal still owed
+	rank    rank
+	corrupt bool // it could not be decoded
+	fresh   bool // put while nothing got through: may be tried ahead of the backlog
 	// synced means that the file and its name survive a power cut: it was
-	// written, or checked, by this process. Guarded by the index.
+	// written, or checked, by this process.
 	synced bool
+	// What follows belongs to whoever has taken the entry.
+	acked    bool    // stored by the broker, hook or removal still owed
+	tries    int32   // failures in a row
+	refusals int32   // those of them that count towards quarantine
+	sentSeen uint32  // deliveries of the whole box when it was last refused
+	owed     *Record // what the hook gets; nil: what the file says
 }
 
 // place is where the index keeps an entry.
@@ -27,16 +39,25 @@ type place uint8
 const (
 	ready   place = iota // waits for its turn
 	waiting              // waits for retryAt
-	taken                // being delivered
-	corrupt              // kept, not tried until the file changes
+	taken                // being delivered, moved or dropped
 )
 
 func newEntry(info fs.FileInfo, file string) *entry {
 	return &entry{file: file, modTime: info.ModTime().UnixNano(), size: info.Size()}
 }
 
-// byAge is a heap of entries, oldest first, names in byte order within the same
-// instant.
+// stuck tells whether the file is in quarantine.
+func (e *entry) stuck() bool { return inQuarantine(e.file) }
+
+func inQuarantine(file string) bool { return strings.HasPrefix(file, stuckFolder+"/") }
+
+// name is what the codec is told: the file's name without its ending.
+func (e *entry) name() string { return recordName(e.file) }
+
+func recordName(file string) string { return strings.TrimSuffix(path.Base(file), fileSuffix) }
+
+// byAge is a heap of entries: what is fresh first, what may be bad after the rest, what is stuck last; then
+// oldest first, names in byte order within the same instant.
 type byAge []*entry
 
 func (h byAge) Len() int      { return len(h) }
@@ -44,10 +65,40 @@ func (h byAge) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 func (h *byAge) Push(x any)   { *h = append(*h, x.(*entry)) }
 func (h *byAge) Pop() any     { return popLast((*[]*entry)(h)) }
 func (h byAge) Less(i, j int) bool {
-	if h[i].modTime != h[j].modTime {
-		return h[i].modTime < h[j].modTime
+	if h[i].rank != h[j].rank {
+		return h[i].rank < h[j].rank
 	}
-	return h[i].file < h[j].file
+	return older(h[i], h[j])
+}
+
+func older(a, b *entry) bool {
+	if a.modTime != b.modTime {
+		return a.modTime < b.modTime
+	}
+	return a.file < b.file
+}
+
+// rank is the first key of the order. It is set when the entry becomes ready.
+type rank uint8
+
+const (
+	freshRank rank = iota
+	usualRank
+	doubtfulRank // refused before
+	stuckRank
+)
+
+func (e *entry) ranked() rank {
+	switch {
+	case e.fresh:
+		return freshRank
+	case e.stuck():
+		return stuckRank
+	case e.refusals > 0:
+		return doubtfulRank
+	default:
+		return usualRank
+	}
 }
 
 // byRetry is a heap of entries, the next to be retried first.
@@ -65,4 +116,12 @@ func popLast(s *[]*entry) *entry {
 	(*s)[last] = nil
 	*s = (*s)[:last]
 	return e
+}
+
+// heapRemove takes the i-th element out of a heap.
+func heapRemove[H interface {
+	heap.Interface
+	*byAge | *byRetry
+}](h H, i int) *entry {
+	return heap.Remove(h, i).(*entry)
 }

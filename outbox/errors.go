@@ -27,4 +27,13 @@ var (
 	// ErrNameTaken is returned by [Outbox.Put] when the only file name that is
 	// left for the record is held by something that is not a readable record.
 	ErrNameTaken = errors.New("file name is taken by something unreadable")
+
+	// ErrFull is returned by [Outbox.Put] when a limit of [WithLimit] or
+	// [WithFreeDisk] is reached and nothing may be dropped for the record. It
+	// passes when records are delivered.
+	ErrFull = errors.New("outbox is full")
+
+	// ErrTooLarge is returned by [Outbox.Put] for a record whose file would be
+	// larger than [WithMaxRecordBytes] or than the whole of [WithLimit].
+	ErrTooLarge = errors.New("record is too large")
 )

@@ -60,6 +60,19 @@ func startDrain(t testing.TB, box *Outbox, p Publisher) (stop func()) {
 	return stop
 }
 
+// counts are the figures without sizes and times.
+func counts(box *Outbox) Stats {
+	s := box.Stats()
+	s.Bytes, s.StuckBytes, s.OldestStuck = 0, 0, time.Time{}
+	return s
+}
+
+// stuckFiles lists the record files in quarantine.
+func stuckFiles(t testing.TB, dir string) []string {
+	t.Helper()
+	return files(t, filepath.Join(dir, stuckFolder))
+}
+
 // files lists the record files of a folder.
 func files(t testing.TB, dir string) []string {
 	t.Helper()

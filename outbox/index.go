@@ -6,10 +6,18 @@ import (
 	"time"
 )
 
+const (
+	// blockedAfter failures in a row that are the broker's own (nothing takes
+	// the message, or nobody answers) mean that trying the rest is pointless.
+	blockedAfter = 8
+	// probeEvery is then the pause between two tries, until one gets through.
+	probeEvery = 100 * time.Millisecond
+)
+
 // index is the outbox's picture of its folder: which files are there, in which
 // order and from when on they may be tried. It does no I/O. All entries but the
-// ones in flight are in a heap; an entry in flight belongs to its taker until
-// one of release, postpone, setCorrupt or drop gives it back.
+// ones that are taken are in a heap or parked; an entry that is taken belongs to
+// its taker until one of release, postpone, moved or drop gives it back.
 type index struct {
 	mu      sync.Mutex
 	files   map[string]*entry
@@ -17,9 +25,22 @@ type index struct {
 	claims  map[string]*claim
 	ready   byAge
 	waiting byRetry
-	corrupt int
-	flight  flight
+	parked  []*entry // large ones that wait for a loader
+	loads   int      // large ones that are being loaded
+	width   width
 	quota   int // takes that are left to a Flush; negative: no limit
+	sum     sums
+	held    room // reserved by Puts under way
+
+	threshold int64 // files above it are large
+	row       int   // failures of the broker's own since the last delivery
+	nextProbe time.Time
+}
+
+// sums are kept in step with files.
+type sums struct {
+	stuck, corrupt    int
+	bytes, stuckBytes int64 // bytes are those of all files
 }
 
 func newIndex(window int) *index {
@@ -27,7 +48,7 @@ func newIndex(window int) *index {
 		files:  map[string]*entry{},
 		upper:  map[string]int{},
 		claims: map[string]*claim{},
-		flight: newFlight(window),
+		width:  newWidth(window),
 		quota:  -1,
 	}
 }
@@ -37,27 +58,52 @@ func (ix *index) addLocked(e *entry) {
 	if ix.files[e.file] != nil {
 		return
 	}
+	ix.keepLocked(e)
+	ix.readyLocked(e)
+}
+
+func (ix *index) keepLocked(e *entry) {
 	ix.files[e.file] = e
 	if f := fold(e.file); f != e.file {
 		ix.upper[f]++
 	}
+	ix.countLocked(e, 1)
+}
+
+func (ix *index) forgetLocked(e *entry) {
+	if ix.files[e.file] != e {
+		return
+	}
+	delete(ix.files, e.file)
+	ix.countLocked(e, -1)
+	f := fold(e.file)
+	if f == e.file {
+		return
+	}
+	if ix.upper[f]--; ix.upper[f] == 0 {
+		delete(ix.upper, f)
+	}
+}
+
+func (ix *index) countLocked(e *entry, n int) {
+	ix.sum.bytes += int64(n) * e.size
+	if e.stuck() {
+		ix.sum.stuck += n
+		ix.sum.stuckBytes += int64(n) * e.size
+	}
+	if e.corrupt {
+		ix.sum.corrupt += n
+	}
+}
+
+func (ix *index) readyLocked(e *entry) {
+	e.place, e.rank = ready, e.ranked()
 	heap.Push(&ix.ready, e)
 }
 
-// take hands out the oldest entry that is ready, if the window has room for it.
-func (ix *index) take() *entry {
-	ix.mu.Lock()
-	defer ix.mu.Unlock()
-	if len(ix.ready) == 0 || ix.quota == 0 || !ix.flight.fits(ix.ready[0].size) {
-		return nil
-	}
-	e := heap.Pop(&ix.ready).(*entry)
-	e.place = taken
-	ix.flight.begin(e.size)
-	if ix.quota > 0 {
-		ix.quota--
-	}
-	return e
+func (ix *index) waitLocked(e *entry, until time.Time) {
+	e.place, e.retryAt = waiting, until
+	heap.Push(&ix.waiting, e)
 }
 
 // promote makes every entry ready whose pause is over at now.
@@ -69,27 +115,39 @@ func (ix *index) promote(now time.Time) {
 	}
 }
 
-// promoteAll ends every pause: the connection is a new one.
+// promoteAll ends every pause but those of stuck entries: the connection is a
+// new one.
 func (ix *index) promoteAll() {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	for _, e := range ix.waiting {
+	ix.promoteAllLocked()
+	for _, e := range ix.parked {
 		ix.readyLocked(e)
 	}
-	clear(ix.waiting)
-	ix.waiting = ix.waiting[:0]
-	ix.flight.widen()
+	ix.parked = nil
+	ix.row = 0
+	ix.width.widen()
 }
 
-func (ix *index) readyLocked(e *entry) {
-	e.place = ready
-	heap.Push(&ix.ready, e)
+func (ix *index) promoteAllLocked() {
+	all := ix.waiting
+	ix.waiting = nil
+	for _, e := range all {
+		if e.stuck() {
+			heap.Push(&ix.waiting, e)
+		} else {
+			ix.readyLocked(e)
+		}
+	}
 }
 
-// nextRetry is when the next pause ends.
-func (ix *index) nextRetry() (time.Time, bool) {
+// nextDue is when an entry can be taken that cannot be now, by the clock alone.
+func (ix *index) nextDue() (time.Time, bool) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
+	if ix.blockedLocked() && len(ix.ready) > 0 && ix.width.fits(ix.ready[0].load()) {
+		return ix.nextProbe, true
+	}
 	if len(ix.waiting) == 0 {
 		return time.Time{}, false
 	}
@@ -100,7 +158,7 @@ func (ix *index) nextRetry() (time.Time, bool) {
 func (ix *index) release(e *entry) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	ix.flight.end(e.size)
+	ix.landLocked(e)
 	ix.readyLocked(e)
 }
 
@@ -108,65 +166,66 @@ func (ix *index) release(e *entry) {
 func (ix *index) postpone(e *entry, at time.Time) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	ix.flight.end(e.size)
-	e.place, e.retryAt = waiting, at
-	heap.Push(&ix.waiting, e)
+	ix.landLocked(e)
+	ix.waitLocked(e, at)
 }
 
-// setCorrupt gives a taken entry back, not to be tried as long as its file
-// stays as it is.
-func (ix *index) setCorrupt(e *entry) {
+// moved gives a taken entry back under another file name.
+func (ix *index) moved(e *entry, file string, at time.Time) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	ix.flight.end(e.size)
-	e.place = corrupt
-	ix.corrupt++
+	ix.landLocked(e)
+	ix.forgetLocked(e)
+	e.file = file
+	ix.keepLocked(e)
+	ix.waitLocked(e, at)
 }
 
 // drop gives a taken entry back whose file is gone.
 func (ix *index) drop(e *entry) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	ix.flight.end(e.size)
+	ix.landLocked(e)
 	ix.forgetLocked(e)
 }
 
-func (ix *index) forgetLocked(e *entry) {
-	if ix.files[e.file] != e {
+// setCorrupt notes whether a file can be decoded.
+func (ix *index) setCorrupt(e *entry, corrupt bool) {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	if e.corrupt == corrupt {
 		return
 	}
-	delete(ix.files, e.file)
-	f := fold(e.file)
-	if f == e.file {
-		return
+	known := ix.files[e.file] == e
+	if known {
+		ix.countLocked(e, -1)
 	}
-	if ix.upper[f]--; ix.upper[f] == 0 {
-		delete(ix.upper, f)
+	e.corrupt = corrupt
+	if known {
+		ix.countLocked(e, 1)
 	}
 }
 
-// published and refused let the window grow and shrink.
-func (ix *index) published() { ix.mu.Lock(); ix.flight.grow(); ix.mu.Unlock() }
-func (ix *index) refused()   { ix.mu.Lock(); ix.flight.shrink(); ix.mu.Unlock() }
-
-// setQuota limits what can be taken from now on to the entries that are ready
-// now, and returns their number.
-func (ix *index) setQuota() int {
+func (ix *index) stats() Stats {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	ix.quota = len(ix.ready)
-	return ix.quota
+	s := Stats{
+		Pending: len(ix.files) - ix.sum.stuck, Bytes: ix.sum.bytes - ix.sum.stuckBytes,
+		InFlight: ix.width.count + ix.width.late + ix.loads,
+		Stuck:    ix.sum.stuck, StuckBytes: ix.sum.stuckBytes, Corrupt: ix.sum.corrupt,
+	}
+	if ix.sum.stuck > 0 {
+		s.OldestStuck = ix.oldestStuckLocked()
+	}
+	return s
 }
 
-func (ix *index) noQuota() {
-	ix.mu.Lock()
-	defer ix.mu.Unlock()
-	ix.quota = -1
-}
-
-// quotaUsed tells whether nothing is left to take and nothing in flight.
-func (ix *index) quotaUsed() bool {
-	ix.mu.Lock()
-	defer ix.mu.Unlock()
-	return ix.flight.count == 0 && (ix.quota == 0 || len(ix.ready) == 0)
+func (ix *index) oldestStuckLocked() time.Time {
+	oldest := int64(0)
+	for _, e := range ix.files {
+		if e.stuck() && (oldest == 0 || e.modTime < oldest) {
+			oldest = e.modTime
+		}
+	}
+	return time.Unix(0, oldest)
 }

@@ -19,7 +19,7 @@ func indexed(n int) *index {
 
 func TestFlight(t *testing.T) {
 	t.Parallel()
-	f := newFlight(16)
+	f := newWidth(16)
 	require.True(t, f.fits(windowBytes+1), "alone, anything fits")
 	f.begin(windowBytes - 10)
 	require.True(t, f.fits(10))
@@ -27,15 +27,15 @@ func TestFlight(t *testing.T) {
 	f.end(windowBytes - 10)
 	for _, want := range []int{8, 4, 4} {
 		f.shrink()
-		require.Equal(t, want, f.width)
+		require.Equal(t, want, f.now)
 	}
 	for _, want := range []int{8, 16, 16} {
 		f.grow()
-		require.Equal(t, want, f.width)
+		require.Equal(t, want, f.now)
 	}
-	small := newFlight(2)
+	small := newWidth(2)
 	small.shrink()
-	require.Equal(t, 2, small.width)
+	require.Equal(t, 2, small.now)
 }
 
 func TestPromoteTakesOnlyWhatIsDue(t *testing.T) {
@@ -43,18 +43,18 @@ func TestPromoteTakesOnlyWhatIsDue(t *testing.T) {
 	ix := indexed(3)
 	now := time.Now()
 	for i := range 3 {
-		ix.postpone(ix.take(), now.Add(time.Duration(i)*time.Second))
+		ix.postpone(ix.take(now), now.Add(time.Duration(i)*time.Second))
 	}
-	require.Nil(t, ix.take())
+	require.Nil(t, ix.take(now))
 	ix.promote(now.Add(time.Second))
-	require.NotNil(t, ix.take())
-	require.NotNil(t, ix.take())
-	require.Nil(t, ix.take())
-	at, ok := ix.nextRetry()
+	require.NotNil(t, ix.take(now))
+	require.NotNil(t, ix.take(now))
+	require.Nil(t, ix.take(now))
+	at, ok := ix.nextDue()
 	require.True(t, ok)
 	require.Equal(t, now.Add(2*time.Second), at)
 	ix.promoteAll()
-	require.NotNil(t, ix.take())
+	require.NotNil(t, ix.take(now))
 }
 
 // The package comment names what a pending record costs.

@@ -39,7 +39,14 @@ func hashedFile(name string) string {
 }
 
 // fold maps names that one file system or another takes for the same to one.
-func fold(file string) string { return strings.ToLower(strings.ToUpper(file)) }
+func fold(file string) string {
+	for i := range len(file) {
+		if c := file[i]; c >= 0x80 || c >= 'A' && c <= 'Z' {
+			return strings.ToLower(strings.ToUpper(file))
+		}
+	}
+	return file
+}
 
 func randomID() string {
 	var b [16]byte

@@ -56,7 +56,7 @@ func TestRecordsOutliveTheBox(t *testing.T) {
 	require.NoError(t, box.Close())
 	box = openBox(t, dir)
 	put(t, box, "a")
-	require.Equal(t, Stats{Pending: 2, Kept: 1}, box.Stats())
+	require.Equal(t, Stats{Pending: 2, Kept: 1}, counts(box))
 	var s stream
 	sent, err := box.Flush(t.Context(), &s)
 	require.NoError(t, err)

@@ -3,6 +3,8 @@ package outbox
 import (
 	"context"
 	"fmt"
+	"io"
+	"io/fs"
 	"log/slog"
 	"time"
 
@@ -13,7 +15,7 @@ import (
 const (
 	// defaultWindow is also how many records can be sent a second time after a
 	// crash.
-	defaultWindow = 64
+	defaultWindow = 256
 	// windowBytes bounds the files whose publish is under way. It is the size
 	// of the client's own buffer for a lost connection. A larger file is
 	// published alone.
@@ -24,6 +26,17 @@ const (
 	// have put there, give or take rescanJitter.
 	rescanEvery  = 60 * time.Second
 	rescanJitter = 10 * time.Second
+	// overtakenAfter is how long a record without an answer keeps its place in
+	// the window although later ones have theirs.
+	overtakenAfter = time.Second
+	// defaultQuarantineAfter refusals with the default backoff take 14 minutes.
+	defaultQuarantineAfter = 10
+	// stuckEvery is how often a record in quarantine is tried, give or take
+	// stuckJitter.
+	stuckEvery  = 24 * time.Hour
+	stuckJitter = time.Hour
+	// maxLoads is how many large files are read at a time.
+	maxLoads = 4
 )
 
 // Option changes a default of [Open].
@@ -37,7 +50,14 @@ type options struct {
 	transport    retry.Transport
 	window       int
 	fs           atomicfile.FS
+	limits       limits
+	quarantine   int // refusals
+	threshold    int64
+	loadLarge    LoadFunc
 }
+
+// LoadFunc makes the record of a large file; see [WithLarge].
+type LoadFunc func(ctx context.Context, name string, file io.ReadSeeker, info fs.FileInfo) (Record, error)
 
 func newOptions(opts []Option) (options, error) {
 	o := options{
@@ -46,14 +66,31 @@ func newOptions(opts []Option) (options, error) {
 		backoff: retry.DefaultBackoff(),
 		window:  defaultWindow,
 		fs:      atomicfile.OS,
+
+		quarantine: defaultQuarantineAfter,
 	}
 	for _, opt := range opts {
 		opt(&o)
 	}
-	if o.window < 1 {
-		return o, fmt.Errorf("window of %d records, need at least 1", o.window)
+	return o, o.check()
+}
+
+func (o options) check() error {
+	l := o.limits
+	switch {
+	case o.window < 1:
+		return fmt.Errorf("window of %d records, need at least 1", o.window)
+	case l.records < 0 || l.bytes < 0 || l.freeDisk < 0 || l.record < 0:
+		return fmt.Errorf("a limit is negative: %d records, %d bytes, %d bytes a record, %d bytes of free disk",
+			l.records, l.bytes, l.record, l.freeDisk)
+	case l.overflow != OverflowReject && l.overflow != OverflowDropOldest:
+		return fmt.Errorf("unknown overflow policy %d", l.overflow)
+	case o.quarantine < 1:
+		return fmt.Errorf("quarantine after %d refusals, need at least 1", o.quarantine)
+	case o.loadLarge != nil && o.threshold < 1:
+		return fmt.Errorf("threshold of %d bytes for large files, need at least 1", o.threshold)
 	}
-	return o, nil
+	return nil
 }
 
 // WithCodec sets the form of the files. Default: [JSONEnvelope].
@@ -84,9 +121,54 @@ func WithBackoff(b retry.Backoff) Option { return func(o *options) { o.backoff =
 func WithTransport(t retry.Transport) Option { return func(o *options) { o.transport = t } }
 
 // WithWindow sets how many publishes may wait for their acknowledgement at the
-// same time. Default: 64. With 1, records reach the broker strictly in order.
+// same time. Default: 256. With 1, records reach the broker strictly in order.
 func WithWindow(n int) Option { return func(o *options) { o.window = n } }
 
 // WithFS replaces the file system, for tests. A file system whose files have no
 // descriptor is not locked. Default: [atomicfile.OS].
 func WithFS(f atomicfile.FS) Option { return func(o *options) { o.fs = f } }
+
+// WithLimit bounds the folder, stuck/ included: the number of its records and
+// the bytes of their files. Zero: no limit, which is the default of both. What
+// others put into the folder counts, but is never refused.
+func WithLimit(records int, bytes int64) Option {
+	return func(o *options) { o.limits.records, o.limits.bytes = records, bytes }
+}
+
+// WithFreeDisk sets how many bytes of the disk must stay free for others: a Put
+// that would leave less finds the outbox full. Default: 0, no floor.
+func WithFreeDisk(floor int64) Option { return func(o *options) { o.limits.freeDisk = floor } }
+
+// WithMaxRecordBytes bounds the file of one record; a larger one is refused with
+// [ErrTooLarge]. Default: 0, no limit.
+func WithMaxRecordBytes(n int) Option { return func(o *options) { o.limits.record = int64(n) } }
+
+// WithOverflow sets what a Put does when the outbox is full. Default:
+// [OverflowReject].
+func WithOverflow(p Overflow) Option { return func(o *options) { o.limits.overflow = p } }
+
+// WithQuarantineAfter sets how often in a row a record may be refused, or left
+// without an answer, while others are delivered in between, before it moves to
+// stuck/. Failures that say nothing of the record (no connection, no stream for
+// its subject, a full stream) do not count. Default: 10.
+func WithQuarantineAfter(refusals int) Option { return func(o *options) { o.quarantine = refusals } }
+
+// WithLarge lets load make the records of files above threshold bytes, in place
+// of the codec's Decode, so that such a file is never read into memory: load
+// streams the bulk of it elsewhere and returns a small record that points
+// there. file is positioned at its start and valid until load returns; name is
+// the file's name without ".json" and must not be trusted. What is empty in the
+// record is filled in as after a Decode.
+//
+// An error is tried again like one of the broker's and does not count towards
+// quarantine, unless it is marked with [retry.Permanent]: then the file moves to
+// stuck/. load must do no harm when it is repeated; it is called from up to 4
+// goroutines at once, with a context that ends with the connection.
+// A [Codec] that also has the method
+//
+//	Verify(name string, file io.Reader) error
+//
+// is asked in place of Decode when a Put finds such a file in its way.
+func WithLarge(threshold int64, load LoadFunc) Option {
+	return func(o *options) { o.threshold, o.loadLarge = threshold, load }
+}

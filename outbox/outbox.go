@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 )
@@ -23,6 +24,8 @@ type Outbox struct {
 	count counters
 
 	scanned scanState
+	moving  sync.Mutex  // held while files move to quarantine, or are listed
+	full    atomic.Bool // reported, and not over yet
 
 	mu     sync.Mutex
 	closed bool
@@ -32,19 +35,29 @@ type Outbox struct {
 
 type counters struct {
 	put, kept, sent, duplicates, failed atomic.Uint64
+	quarantined, dropped, rejected      atomic.Uint64
 }
 
 // Stats is a snapshot of an outbox. The counters start at zero in every [Open].
 type Stats struct {
-	Pending  int // records on disk that are still to be delivered, in flight or not
-	InFlight int // those of them that are being delivered
-	Corrupt  int // files that cannot be decoded; kept, not in Pending
+	Pending  int   // records on disk that are still to be delivered, in flight or not
+	Bytes    int64 // of their files
+	InFlight int   // those of them that are being delivered
+
+	Stuck       int       // records in quarantine, not in Pending
+	StuckBytes  int64     // of their files
+	OldestStuck time.Time // modification time of the oldest of them
+	Corrupt     int       // files that cannot be decoded, in quarantine or on their way there
 
 	Put        uint64 // records stored
 	Kept       uint64 // puts that found their name pending and changed nothing
 	Sent       uint64 // records acknowledged by the broker
 	Duplicates uint64 // those of them that the broker had stored before
 	Failed     uint64 // tries that failed, for whatever reason, while connected
+
+	Quarantined uint64 // records that were moved to quarantine
+	Dropped     uint64 // records that were deleted to make room
+	Rejected    uint64 // puts that found the outbox full
 }
 
 // Open takes possession of a folder: it creates it (0700) if need be, locks it,
@@ -69,7 +82,8 @@ func open(dir string, opts []Option) (*Outbox, error) {
 	}
 	o := &Outbox{dir: dir, opt: opt, index: newIndex(opt.window), wake: make(chan struct{}, 1)}
 	o.sync.sync = func() error { return opt.fs.SyncDir(dir) }
-	if err := opt.fs.MkdirAll(dir, 0o700); err != nil {
+	o.index.threshold = opt.threshold
+	if err := atomicfile.MkdirAll(opt.fs, dir, 0o700); err != nil {
 		return nil, err
 	}
 	if o.lock, err = lockFolder(opt.fs, dir); err != nil {
@@ -82,11 +96,14 @@ func open(dir string, opts []Option) (*Outbox, error) {
 }
 
 func (o *Outbox) load() error {
-	all, err := o.opt.fs.ReadDir(o.dir)
-	if err != nil {
+	if o.opt.limits.freeDisk > 0 {
+		if _, err := o.freeDisk(); err != nil {
+			return err
+		}
+	}
+	if err := o.sweep(); err != nil {
 		return err
 	}
-	o.sweep(all)
 	return o.rescan()
 }
 
@@ -95,14 +112,9 @@ func (o *Outbox) Stats() Stats {
 	s := o.index.stats()
 	s.Put, s.Kept = o.count.put.Load(), o.count.kept.Load()
 	s.Sent, s.Duplicates = o.count.sent.Load(), o.count.duplicates.Load()
-	s.Failed = o.count.failed.Load()
+	s.Failed, s.Quarantined = o.count.failed.Load(), o.count.quarantined.Load()
+	s.Dropped, s.Rejected = o.count.dropped.Load(), o.count.rejected.Load()
 	return s
-}
-
-func (ix *index) stats() Stats {
-	ix.mu.Lock()
-	defer ix.mu.Unlock()
-	return Stats{Pending: len(ix.files) - ix.corrupt, InFlight: ix.flight.count, Corrupt: ix.corrupt}
 }
 
 // Close ends a Drain or Flush under way, waits for it and for every Put, and

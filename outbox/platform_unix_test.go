@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,4 +24,16 @@ func requireMode(t *testing.T, name string, perm fs.FileMode) {
 func plantLink(t *testing.T, dir string) {
 	t.Helper()
 	require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(dir, "link.json")))
+}
+
+// peakMemory is the most that this process has had in memory, in bytes.
+func peakMemory() int64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	if runtime.GOOS == "darwin" {
+		return u.Maxrss
+	}
+	return u.Maxrss << 10
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // Put stores r. Nil means that r, or an earlier record of the same name that is
-// still pending, is on disk and will survive a power cut; it will be published
+// still pending or stuck, is on disk and will survive a power cut; it will be published
 // as long as somebody calls [Outbox.Drain]. The earlier record is kept as it is
 // and counted in [Stats].Kept.
 //
@@ -22,8 +22,8 @@ import (
 // record whose folder sync failed may be delivered all the same.
 //
 // Put may be called from any number of goroutines: those that arrive together
-// share the folder sync. Errors: [ErrBadRecord], [ErrNameTaken], [ErrClosed],
-// ctx's, and those of the file system.
+// share the folder sync. Errors: [ErrFull], [ErrTooLarge], [ErrBadRecord],
+// [ErrNameTaken], [ErrClosed], ctx's, and those of the file system.
 func (o *Outbox) Put(ctx context.Context, r Record) error {
 	if err := o.put(ctx, withDefaults(r)); err != nil {
 		return fmt.Errorf("outbox: put %.80q: %w", r.Name, err)
@@ -75,17 +75,26 @@ func (o *Outbox) putClaimed(c *claim, r Record) error {
 		return nil
 	}
 	if err := o.write(c, file, r); err != nil {
+		if errors.Is(err, ErrFull) {
+			o.count.rejected.Add(1)
+		}
 		return err
 	}
 	o.count.put.Add(1)
+	o.relaxed()
 	o.signal()
 	return nil
 }
 
 // write makes the file durable and only then known to Drain.
 func (o *Outbox) write(c *claim, file string, r Record) error {
+	p := putRoom{o: o, r: r}
+	defer p.end()
+	if err := p.begin(); err != nil {
+		return err
+	}
 	o.index.landing(c, file)
-	encode := func(w io.Writer) error { return o.opt.codec.Encode(w, r) }
+	encode := func(w io.Writer) error { return o.opt.codec.Encode(p.into(w), r) }
 	info, err := atomicfile.Write(o.opt.fs, o.path(file), 0o600, encode)
 	if err == nil {
 		err = o.sync.do()
@@ -106,9 +115,9 @@ func (o *Outbox) write(c *claim, file string, r Record) error {
 // place finds the file for the record of a name, or finds that one is pending.
 func (o *Outbox) place(name string) (file string, pending bool, err error) {
 	plain, hashed := name+fileSuffix, hashedFile(name)
-	mine := []string{plain, hashed}
+	mine := []string{plain, hashed, stuckFolder + "/" + plain, stuckFolder + "/" + hashed}
 	if hashedName.MatchString(name) {
-		mine = mine[1:] // plain would be the file of another name
+		mine = []string{hashed, stuckFolder + "/" + hashed} // plain would be the file of another name
 	}
 	for _, listed := range []bool{false, true} {
 		for _, file := range mine {
@@ -165,7 +174,7 @@ func (o *Outbox) vouch(file string) (bool, error) {
 		_, err := o.opt.fs.Stat(o.path(file))
 		return stillThere(s, err)
 	}
-	if _, err := o.readFile(file, 0); err != nil {
+	if err := o.verify(file, s.size); err != nil {
 		if errors.As(err, new(*undecodable)) {
 			return false, nil
 		}
@@ -195,6 +204,11 @@ func (o *Outbox) syncFile(file string) error {
 	}
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
+	}
+	if inQuarantine(file) {
+		if err := o.opt.fs.SyncDir(o.path(stuckFolder)); err != nil {
+			return err
+		}
 	}
 	return o.sync.do()
 }

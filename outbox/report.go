@@ -41,11 +41,6 @@ func (p *report) failed(e *entry, err error, wait time.Duration) {
 		"file", e.file, "attempt", e.tries, "wait", wait, "error", err)
 }
 
-func (p *report) corrupt(e *entry, err error) {
-	p.note(e, err)
-	p.log.Warn("file is no record, keeping it", "file", e.file, "size", e.size, "error", err)
-}
-
 func (p *report) note(e *entry, err error) (row int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -7,121 +7,195 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/kanade-go/kanade/outbox/atomicfile"
 )
 
-// sweep removes what writes of an earlier process have left over. What cannot
-// be removed does no harm: it is not read, and a write of the same name
-// replaces it.
-func (o *Outbox) sweep(list []fs.DirEntry) {
-	for _, d := range list {
-		if !d.Type().IsRegular() || !strings.HasSuffix(d.Name(), tempSuffix) {
-			continue
-		}
-		if err := o.opt.fs.Remove(o.path(d.Name())); err != nil {
-			o.opt.log.Warn("left-over temporary file stays", "file", d.Name(), "error", err)
+// sweep removes what writes of an earlier process have left over: temporary
+// files, and reasons without their record. What cannot be removed does no harm:
+// it is not read, and a write of the same name replaces it.
+func (o *Outbox) sweep() error {
+	for _, folder := range []string{"", stuckFolder + "/"} {
+		err := o.sweepFolder(folder)
+		if err != nil && (folder == "" || !errors.Is(err, fs.ErrNotExist)) {
+			return err
 		}
 	}
+	return nil
+}
+
+func (o *Outbox) sweepFolder(folder string) error {
+	var old []string
+	err := atomicfile.EachEntry(o.opt.fs, o.path(folder), func(d fs.DirEntry) error {
+		if d.Type().IsRegular() && o.leftOver(folder, d.Name()) {
+			old = append(old, folder+d.Name())
+		}
+		return nil
+	})
+	for _, file := range old {
+		if err := o.opt.fs.Remove(o.path(file)); err != nil {
+			o.opt.log.Warn("left-over file stays", "file", file, "error", err)
+		}
+	}
+	return err
+}
+
+func (o *Outbox) leftOver(folder, name string) bool {
+	if folder == "" {
+		return strings.HasSuffix(name, tempSuffix)
+	}
+	base, isReason := strings.CutSuffix(name, reasonSuffix)
+	if !isReason {
+		return strings.HasSuffix(name, reasonTemp)
+	}
+	_, err := o.opt.fs.Stat(o.path(folder + base + fileSuffix))
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // scanState remembers the last rescan. It belongs to Drain and Flush, of which
 // there is one at a time.
 type scanState struct {
-	modTime time.Time // of the folder
-	settled bool      // the folder had not changed for a while then
+	modTime, stuck time.Time // of the folders
+	settled        bool      // they had not changed for a while then
 }
 
 // settleTime is more than the coarsest clock of a file system, so that a change
 // after a scan cannot hide behind the time stamp of one before it.
 const settleTime = 3 * time.Second
 
-// rescan enters the files that others have put into the folder. A folder that
-// has not changed since the last time is not listed.
+// rescan enters the files that others have put into the folder, or have moved
+// out of quarantine. A folder that has not changed since the last time is not
+// listed, unless it has files that may have become readable.
 func (o *Outbox) rescan() error {
-	info, err := o.opt.fs.Stat(o.dir)
+	now, err := o.folderTimes()
 	if err != nil {
 		return fmt.Errorf("outbox: scan %s: %w", o.dir, err)
 	}
 	last := o.scanned
-	if last.settled && last.modTime.Equal(info.ModTime()) && o.index.corruptFiles() == 0 {
+	if last.settled && last.modTime.Equal(now.modTime) && last.stuck.Equal(now.stuck) && o.index.stats().Corrupt == 0 {
 		return nil
 	}
-	settled := time.Since(info.ModTime()) > settleTime
 	if err := o.list(); err != nil {
 		return err
 	}
-	o.scanned = scanState{modTime: info.ModTime(), settled: settled}
+	o.scanned = now
 	return nil
 }
 
-// list enters every file of the folder that the index does not know.
-func (o *Outbox) list() error {
-	all, err := o.opt.fs.ReadDir(o.dir)
+func (o *Outbox) folderTimes() (scanState, error) {
+	info, err := o.opt.fs.Stat(o.dir)
 	if err != nil {
-		return fmt.Errorf("outbox: scan %s: %w", o.dir, err)
+		return scanState{}, err
 	}
-	for _, d := range o.index.news(recordFiles(all)) {
-		info, err := d.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
+	s := scanState{modTime: info.ModTime()}
+	info, err = o.opt.fs.Stat(o.path(stuckFolder))
+	if err == nil {
+		s.stuck = info.ModTime()
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return scanState{}, err
+	}
+	s.settled = time.Since(s.modTime) > settleTime && time.Since(s.stuck) > settleTime
+	return s, nil
+}
+
+// list enters every file of the folders that the index does not know, and
+// forgets what has left quarantine.
+func (o *Outbox) list() error {
+	o.moving.Lock()
+	defer o.moving.Unlock()
+	for _, folder := range []string{stuckFolder + "/", ""} {
+		if err := o.listFolder(folder); err != nil {
 			return fmt.Errorf("outbox: scan %s: %w", o.dir, err)
 		}
-		o.index.enter(newEntry(info, d.Name()))
 	}
 	return nil
 }
 
-// recordFiles leaves out folders, links and devices, whatever their name is.
-func recordFiles(all []fs.DirEntry) []fs.DirEntry {
-	files := all[:0]
-	for _, d := range all {
-		if d.Type().IsRegular() && strings.HasSuffix(d.Name(), fileSuffix) {
-			files = append(files, d)
+func (o *Outbox) listFolder(folder string) error {
+	there := map[string]bool{}
+	err := atomicfile.EachEntry(o.opt.fs, o.path(folder), func(d fs.DirEntry) error {
+		file := folder + d.Name()
+		if !isRecordFile(d) {
+			return nil
 		}
+		if folder != "" {
+			there[file] = true
+		}
+		if !o.index.news(file) {
+			return nil
+		}
+		info, err := d.Info()
+		if err == nil {
+			o.index.enter(newEntry(info, file))
+		}
+		return ignoreMissing(err)
+	})
+	if folder == "" {
+		return err
 	}
-	return files
+	if err := ignoreMissing(err); err != nil {
+		return err
+	}
+	o.index.forgetStuck(there)
+	return nil
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// isRecordFile leaves out folders, links and devices, whatever their name is.
+func isRecordFile(d fs.DirEntry) bool {
+	return d.Type().IsRegular() && strings.HasSuffix(d.Name(), fileSuffix)
 }
 
 func (o *Outbox) path(file string) string { return filepath.Join(o.dir, file) }
 
-// news picks the files that are not in the index, and those that could not be
-// decoded, for they may have changed. It forgets undecodable files that are
-// gone.
-func (ix *index) news(files []fs.DirEntry) []fs.DirEntry {
+// news tells whether a file is not in the index, or could not be decoded: it may
+// have changed.
+func (ix *index) news(file string) bool {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	var news []fs.DirEntry
-	there := map[string]bool{}
-	for _, d := range files {
-		e := ix.files[d.Name()]
-		if e == nil || e.place == corrupt {
-			news = append(news, d)
-			there[d.Name()] = true
-		}
-	}
-	if ix.corrupt > 0 {
-		ix.forgetCorruptLocked(there)
-	}
-	return news
+	e := ix.files[file]
+	return e == nil || e.corrupt
 }
 
-func (ix *index) forgetCorruptLocked(except map[string]bool) {
+// forgetStuck forgets what has gone from quarantine.
+func (ix *index) forgetStuck(there map[string]bool) {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	if ix.sum.stuck <= len(there) {
+		return
+	}
 	for file, e := range ix.files {
-		if e.place == corrupt && !except[file] {
-			ix.corrupt--
+		if e.stuck() && !there[file] && e.place != taken {
+			ix.pullLocked(e)
 			ix.forgetLocked(e)
 		}
 	}
 }
 
-func (ix *index) corruptFiles() int {
-	ix.mu.Lock()
-	defer ix.mu.Unlock()
-	return ix.corrupt
+// pullLocked takes an entry out of its heap.
+func (ix *index) pullLocked(e *entry) {
+	for i, other := range ix.ready {
+		if other == e {
+			heapRemove(&ix.ready, i)
+			return
+		}
+	}
+	for i, other := range ix.waiting {
+		if other == e {
+			heapRemove(&ix.waiting, i)
+			return
+		}
+	}
 }
 
 // enter adds a file that was found, unless it is being written at the moment.
+// One that could not be decoded and has changed since is tried again.
 func (ix *index) enter(found *entry) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
@@ -132,11 +206,12 @@ func (ix *index) enter(found *entry) {
 	}
 	old := ix.files[found.file]
 	if old == nil {
+		found.fresh = ix.mayOvertakeLocked()
 		ix.addLocked(found)
 		return
 	}
-	if old.place == corrupt && (old.modTime != found.modTime || old.size != found.size) {
-		ix.corrupt--
+	if old.corrupt && old.place != taken && (old.modTime != found.modTime || old.size != found.size) {
+		ix.pullLocked(old)
 		ix.forgetLocked(old)
 		ix.addLocked(found)
 	}

@@ -22,3 +22,8 @@ func (t *natsTransport) Flush(ctx context.Context) error {
 	}
 	return nil
 }
+
+// NewInbox returns a fresh reply subject under the connection's inbox prefix. It
+// is an ability of FromNATS's Transport beyond the interface, for who reads
+// replies through a subscription of its own.
+func (t *natsTransport) NewInbox() string { return t.nc.NewInbox() }

@@ -10,6 +10,8 @@ import (
 
 func rename(oldpath, newpath string) error { return os.Rename(oldpath, newpath) }
 
+func tryRename(oldpath, newpath string) error { return os.Rename(oldpath, newpath) }
+
 func remove(name string) error { return os.Remove(name) }
 
 func syncDir(dir string) error {

@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// rename returns when the move is on disk (MOVEFILE_WRITE_THROUGH), which
+// tryRename returns when the move is on disk (MOVEFILE_WRITE_THROUGH), which
 // stands for the folder sync that Windows does not have. os.Rename passes the
 // same call without that flag.
-func rename(oldpath, newpath string) error {
+func tryRename(oldpath, newpath string) error {
 	from, err := windows.UTF16PtrFromString(oldpath)
 	if err != nil {
 		return &os.LinkError{Op: "rename", Old: oldpath, New: newpath, Err: err}
@@ -19,13 +19,14 @@ func rename(oldpath, newpath string) error {
 	if err != nil {
 		return &os.LinkError{Op: "rename", Old: oldpath, New: newpath, Err: err}
 	}
-	err = whileBusy(heldByAnother, func() error {
-		return windows.MoveFileEx(from, to, windows.MOVEFILE_REPLACE_EXISTING|windows.MOVEFILE_WRITE_THROUGH)
-	})
-	if err != nil {
+	if err := windows.MoveFileEx(from, to, windows.MOVEFILE_REPLACE_EXISTING|windows.MOVEFILE_WRITE_THROUGH); err != nil {
 		return &os.LinkError{Op: "rename", Old: oldpath, New: newpath, Err: err}
 	}
 	return nil
+}
+
+func rename(oldpath, newpath string) error {
+	return whileBusy(heldByAnother, func() error { return tryRename(oldpath, newpath) })
 }
 
 func remove(name string) error {

@@ -29,7 +29,7 @@ func (a *admitter) record(ctx context.Context, batch []Admission, arrivals []arr
 }
 
 func holdsLive(arrivals []arrival) bool {
-	return slices.ContainsFunc(arrivals, func(x arrival) bool { return x.first && x.Source == delivery.Live })
+	return slices.ContainsFunc(arrivals, func(x arrival) bool { return x.recorded && x.Source == delivery.Live })
 }
 
 // report tells a change of the ledger's health once.

@@ -6,9 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// lockPatience is how long a lock may outlive its owner: a child that a dying process
+// has forked holds it until its exec.
+const lockPatience = 2 * time.Second
 
 // lockFile takes an flock, which the kernel releases when the process dies.
 func lockFile(path string) (*os.File, error) {
@@ -16,12 +21,22 @@ func lockFile(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("statedir: open lock: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		closeErr := f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w: %s", ErrLocked, path)
-		}
-		return nil, errors.Join(fmt.Errorf("statedir: lock %s: %w", path, err), closeErr)
+	if err = flock(f); err == nil {
+		return f, nil
 	}
-	return f, nil
+	closeErr := f.Close()
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
+	}
+	return nil, errors.Join(fmt.Errorf("statedir: lock %s: %w", path, err), closeErr)
+}
+
+func flock(f *os.File) error {
+	for until := time.Now().Add(lockPatience); ; {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(until) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }

@@ -72,6 +72,13 @@ const (
 // Steps is how many operations have changed the disk.
 func (f *FS) Steps() int { return f.steps }
 
+// Unsynced is how many name operations no folder sync has confirmed.
+func (f *FS) Unsynced() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.pending)
+}
+
 // EachSurvivor calls check with every disk that can be found after the power
 // cut, until it returns an error.
 func (f *FS) EachSurvivor(check func(*FS) error) error {
@@ -120,6 +127,11 @@ func (f *FS) OpenFile(name string, flag int, _ fs.FileMode) (atomicfile.File, er
 		}
 		n = &inode{modTime: f.clock}
 		f.rename(func(names map[string]*inode) { names[name] = n })
+	case flag&os.O_TRUNC != 0 && len(n.data) > 0:
+		if err := f.step(); err != nil {
+			return nil, err
+		}
+		n.data, n.modTime = nil, f.clock
 	}
 	return &file{fs: f, name: name, n: n}, nil
 }

@@ -1,0 +1,101 @@
+package atomicfile
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// trier is the ability of an [FS] to fail at once where Rename and Remove wait
+// for somebody who holds the file.
+type trier interface {
+	TryRename(oldpath, newpath string) error
+	TryRemove(name string) error
+}
+
+// TryRename is [FS.Rename] for callers that would rather come back later: on
+// Windows it does not wait for a scanner that holds one of the files.
+func TryRename(fsys FS, oldpath, newpath string) error {
+	if t, ok := fsys.(trier); ok {
+		return t.TryRename(oldpath, newpath)
+	}
+	return fsys.Rename(oldpath, newpath)
+}
+
+// TryRemove is [FS.Remove] for callers that would rather come back later.
+func TryRemove(fsys FS, name string) error {
+	if t, ok := fsys.(trier); ok {
+		return t.TryRemove(name)
+	}
+	return fsys.Remove(name)
+}
+
+func (osFS) TryRename(oldpath, newpath string) error { return tryRename(oldpath, newpath) }
+func (osFS) TryRemove(name string) error             { return os.Remove(name) }
+
+// MkdirAll creates dir and the folders above it that are missing, and makes
+// their names durable.
+func MkdirAll(fsys FS, dir string, perm fs.FileMode) error {
+	parent := filepath.Dir(dir)
+	_, err := fsys.Stat(dir)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) || parent == dir {
+		return fsys.MkdirAll(dir, perm)
+	}
+	if err := MkdirAll(fsys, parent, perm); err != nil {
+		return err
+	}
+	if err := fsys.MkdirAll(dir, perm); err != nil {
+		return err
+	}
+	return fsys.SyncDir(parent)
+}
+
+// listChunk is how many names of a folder are read at a time.
+const listChunk = 256
+
+// lister is the ability of an [FS] to list a folder without holding all of it.
+type lister interface {
+	EachEntry(dir string, do func(fs.DirEntry) error) error
+}
+
+// EachEntry calls do with everything in dir, in no particular order, until do
+// returns an error.
+func EachEntry(fsys FS, dir string, do func(fs.DirEntry) error) error {
+	if l, ok := fsys.(lister); ok {
+		return l.EachEntry(dir, do)
+	}
+	all, err := fsys.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if err := do(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (osFS) EachEntry(dir string, do func(fs.DirEntry) error) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for {
+		chunk, err := f.ReadDir(listChunk)
+		for _, d := range chunk {
+			if err := do(d); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
