@@ -29,9 +29,6 @@ type boxes struct {
 	observations *outbox.Outbox
 }
 
-// freeDisk is what the outboxes leave of the disk to others, in bytes.
-const freeDisk = 64 << 20
-
 func (a *Agent) openBoxes(p *parts) error {
 	for _, box := range []struct {
 		into   **outbox.Outbox
@@ -51,7 +48,7 @@ func (a *Agent) openBoxes(p *parts) error {
 		}},
 	} {
 		opts := append(box.opts, outbox.WithCodec(box.codec), outbox.WithTransport(p.transport),
-			outbox.WithFreeDisk(freeDisk), outbox.WithLogger(a.log.With("component", box.folder)), outbox.WithFS(a.opts.fs))
+			outbox.WithLogger(a.log.With("component", box.folder)), outbox.WithFS(a.opts.fs))
 		opened, err := outbox.Open(p.dir.Path(box.folder), opts...)
 		if err != nil {
 			return fmt.Errorf("agent: open %s: %w", box.folder, err)
