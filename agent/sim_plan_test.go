@@ -24,6 +24,7 @@ type plan struct {
 	events []event // by time
 	lives  []lifePlan
 
+	calm        bool // the process ends in good order only, and the disk works
 	failingDisk bool
 }
 
@@ -58,9 +59,13 @@ var endingNames = [...]string{"never", "orderly stop", "process killed", "power 
 
 func newPlan(r *rand.Rand) plan {
 	length := between(r, 30*time.Second, time.Hour)
-	p := plan{slots: 1 + r.IntN(3), grace: spread(r, time.Minute)}
+	p := plan{slots: 1 + r.IntN(3), grace: spread(r, time.Minute), calm: percent(r, 15)}
 	for range r.IntN(8) {
-		p.lives = append(p.lives, newLifePlan(r, length))
+		l := newLifePlan(r, length)
+		if p.calm {
+			l.end, l.atKind = stopped, ""
+		}
+		p.lives = append(p.lives, l)
 	}
 	for n := range 3 + r.IntN(12) {
 		p.addOrder(r, n, length)
@@ -80,8 +85,7 @@ func newPlan(r *rand.Rand) plan {
 		p.add(brokerFaults[r.IntN(len(brokerFaults))](r, when())...)
 	}
 	for range r.IntN(4) {
-		p.add(diskFault(r, when())...)
-		p.failingDisk = true
+		p.addDiskFault(r, when())
 	}
 	for range r.IntN(3) {
 		p.add(clockStep(r, when()))
@@ -139,8 +143,7 @@ func (p *plan) addOrder(r *rand.Rand, n int, length time.Duration) {
 	case o.kind == strict:
 		p.add(disconnect(r, at+spread(r, time.Minute))...)
 	case o.kind == emitting && percent(r, 50):
-		p.add(diskFault(r, at+o.takes)...)
-		p.failingDisk = true
+		p.addDiskFault(r, at+o.takes)
 	}
 }
 
@@ -184,15 +187,19 @@ func streamGone(r *rand.Rand, at time.Duration, name string) []event {
 	}
 }
 
-func diskFault(r *rand.Rand, at time.Duration) []event {
+func (p *plan) addDiskFault(r *rand.Rand, at time.Duration) {
+	if p.calm {
+		return
+	}
+	p.failingDisk = true
 	f := &diskError{err: syscall.EIO, percent: 5 + r.IntN(96)}
 	if percent(r, 50) {
 		f.err = syscall.ENOSPC
 	}
-	return []event{
-		{at, "the disk fails: " + f.err.Error(), func(s *sim) { s.host.setDiskError(f) }},
-		{at + spread(r, 10*time.Minute), "the disk works again", func(s *sim) { s.host.setDiskError(nil) }},
-	}
+	p.add(
+		event{at, "the disk fails: " + f.err.Error(), func(s *sim) { s.host.setDiskError(f) }},
+		event{at + spread(r, 10*time.Minute), "the disk works again", func(s *sim) { s.host.setDiskError(nil) }},
+	)
 }
 
 // maxOffset keeps the clock within what the ledger's memory of 8 days allows.

@@ -67,8 +67,12 @@ func (l *life) startOf(o *order, st start) bool {
 		return false
 	}
 	l.s.note("start of %s, variant %d, attempt %d", o.id, st.variant, st.attempt)
+	late := o.deadline > 0 && l.s.now().After(l.s.began.Add(o.deadline))
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
+	if late {
+		l.s.problems = append(l.s.problems, o.id+" was started after its deadline")
+	}
 	o.starts = append(o.starts, st)
 	o.running++
 	if o.running > 1 {

@@ -104,7 +104,12 @@ func (o *Outbox) load() error {
 	if err := o.sweep(); err != nil {
 		return err
 	}
-	return o.rescan()
+	if err := o.rescan(); err != nil {
+		return err
+	}
+	// What a killed process left may not be durable yet; published, it must not
+	// be gone after a power cut.
+	return o.opt.fs.SyncDir(o.dir)
 }
 
 // Stats returns the present figures.

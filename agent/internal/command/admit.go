@@ -67,6 +67,7 @@ type arrival struct {
 	due      time.Time
 	recorded bool // it waits for the batch's commit
 	first    bool // it is the copy that was recorded
+	conflict bool // with one that waits for the batch's commit
 }
 
 // run admits what arrives until in is closed.
@@ -120,15 +121,21 @@ func (a *admitter) admit(ctx context.Context, batch []delivery.Delivery) {
 			admissions = append(admissions, a.admission(&arrivals[i]))
 		}
 	}
-	a.settle(arrivals, a.record(ctx, admissions, arrivals))
+	a.settle(ctx, arrivals, a.record(ctx, admissions, arrivals))
 }
 
 // settle answers the sources and hands over what was recorded. The queue comes
 // before the answer, so that nobody who saw the answer finds it missing.
-func (a *admitter) settle(arrivals []arrival, err error) {
+func (a *admitter) settle(ctx context.Context, arrivals []arrival, err error) {
 	for i := range arrivals {
 		x := &arrivals[i]
 		switch {
+		case x.conflict && err != nil:
+			x.Answer(delivery.Nak)
+			continue
+		case x.conflict:
+			a.refuseConflict(ctx, x)
+			continue
 		case !x.recorded:
 			continue
 		case err != nil:

@@ -54,25 +54,30 @@ func (a *admitter) isNew(ctx context.Context, x *arrival, inBatch map[Key]Sum) b
 	if sum, ok := inBatch[x.key]; ok {
 		known = Duplicate
 		x.recorded = sum == x.sum
-		if !x.recorded {
-			known = Conflict
-		}
+		x.conflict = !x.recorded
 	}
 	switch known {
 	case Conflict:
-		a.counters.conflicts.Add(1)
-		a.drop(x, delivery.Ack, "a command was not run: its request ID was used before for another command",
-			"request_id", x.command.RequestID, "job", x.command.ID)
-		a.events.Observe(ctx, "command_admission_conflict", map[string]string{
-			"request_id": x.command.RequestID, "manifest_id": x.command.ID,
-		})
+		a.refuseConflict(ctx, x)
 	case Duplicate:
+		if x.conflict {
+			break
+		}
 		a.counters.duplicates.Add(1)
 		if !x.recorded {
 			x.Answer(delivery.Ack)
 		}
 	}
 	return known == Unknown
+}
+
+func (a *admitter) refuseConflict(ctx context.Context, x *arrival) {
+	a.counters.conflicts.Add(1)
+	a.drop(x, delivery.Ack, "a command was not run: its request ID was used before for another command",
+		"request_id", x.command.RequestID, "job", x.command.ID)
+	a.events.Observe(ctx, "command_admission_conflict", map[string]string{
+		"request_id": x.command.RequestID, "manifest_id": x.command.ID,
+	})
 }
 
 // verified asks the verifier. One that panics trusts nobody.

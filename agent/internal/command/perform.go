@@ -70,7 +70,7 @@ func (p *performer) runQueued(ctx, stop, store context.Context) error {
 	active.Go(func() { p.mark(ctx, stop, marked) })
 	for r := range marked {
 		p.place(ctx, r)
-		p.handle(store, &active, r.item, func() (wire.Result, bool) { return p.finish(r) })
+		p.handle(store, &active, r.item, func() (wire.Result, bool) { return p.finish(stop, r) })
 	}
 	return ctx.Err()
 }

@@ -109,7 +109,7 @@ func (p *performer) place(ctx context.Context, r *candidate) {
 }
 
 // finish brings a command to its result.
-func (p *performer) finish(r *candidate) (wire.Result, bool) {
+func (p *performer) finish(stop context.Context, r *candidate) (wire.Result, bool) {
 	if !r.marked {
 		return r.result, r.ok
 	}
@@ -126,7 +126,13 @@ func (p *performer) finish(r *candidate) (wire.Result, bool) {
 	facts := p.gather(r.command)
 	facts.Killed = killed
 	if v := Decide(r.command, facts); !v.Run {
-		return p.conclude(ctx, r.item, r.command, v)
+		result := VerdictResult(r.command, p.pcID, v, p.now())
+		if err := p.ledger.Conclude(r.key, result.Encode()); err != nil {
+			p.ledger.Hold(r.key)
+			p.putBack(stop, r.item, err)
+			return wire.Result{}, false
+		}
+		return result, true
 	}
 	return p.start(ctx, r), true
 }
