@@ -107,6 +107,9 @@ func (o *Outbox) load() error {
 	if err := o.rescan(); err != nil {
 		return err
 	}
+	if o.Stats().Pending == 0 {
+		return nil
+	}
 	// What a killed process left may not be durable yet; published, it must not
 	// be gone after a power cut.
 	return o.opt.fs.SyncDir(o.dir)
