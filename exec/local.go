@@ -8,8 +8,11 @@ import (
 	"time"
 )
 
-// Local runs scripts on this host. It holds no state but its options; any number of runs may go on at once.
-type Local struct{ opts options }
+// Local runs scripts on this host. Any number of runs may go on at once.
+type Local struct {
+	opts   options
+	finder finder
+}
 
 var _ Runner = (*Local)(nil)
 
@@ -22,10 +25,11 @@ func NewLocal(opts ...Option) *Local {
 	return l
 }
 
-// Find returns the path of the program that a script for s would be started with, looked up anew on this process's PATH.
+// Find returns the path of the program that a script for s would be started with, looked up on this process's PATH at
+// most a second ago.
 // Errors: ErrUnknownShell, ErrShellNotFound.
 func (l *Local) Find(s Shell) (string, error) {
-	path, err := find(s)
+	path, err := l.finder.find(s)
 	if err != nil {
 		return "", fmt.Errorf("exec: find %q: %w", s, err)
 	}
@@ -46,7 +50,7 @@ func (l *Local) Run(ctx context.Context, s Spec) (Outcome, error) {
 }
 
 func (l *Local) run(ctx context.Context, s Spec) (Outcome, error) {
-	path, err := find(s.Shell)
+	path, err := l.finder.find(s.Shell)
 	if err != nil {
 		return Outcome{}, err
 	}

@@ -3,25 +3,9 @@ package exec
 import (
 	"fmt"
 	"io"
-	osexec "os/exec"
 	"path/filepath"
 	"strings"
 )
-
-// find returns the path of the first program on the PATH that serves as the shell.
-func find(s Shell) (string, error) {
-	names, err := programs(s)
-	if err != nil {
-		return "", err
-	}
-	for _, name := range names {
-		// An error beside a path means the current directory, where nothing is taken from.
-		if path, err := osexec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("%w: no %s on the PATH", ErrShellNotFound, strings.Join(names, " or "))
-}
 
 func programs(s Shell) ([]string, error) {
 	switch s {

@@ -1,7 +1,6 @@
 package outbox
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,10 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,7 +17,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
-	"github.com/kanade-go/kanade/outbox/atomicfile"
 	"github.com/kanade-go/kanade/retry"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
@@ -30,82 +25,6 @@ const (
 	benchDrained = 20_000
 	benchSize    = 250
 )
-
-// BenchmarkPut compares Put with the bare steps it promises, done by the same
-// number of writers in the same run: write, fsync, rename, fsync of the folder.
-func BenchmarkPut(b *testing.B) {
-	for _, writers := range []int{1, 32} {
-		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
-			bare := b.TempDir()
-			var syncs atomic.Int64
-			box := openBench(b, b.TempDir(), WithFS(newHookFS(func(op, _ string) error {
-				if op == "syncdir" {
-					syncs.Add(1)
-				}
-				return nil
-			})))
-			data := bytes.Repeat([]byte("x"), benchSize)
-			var bareTime, putTime time.Duration
-			for b.Loop() {
-				bareTime += eachWriter(b, writers, func(name string) error { return bareStore(bare, name, data) })
-				putTime += eachWriter(b, writers, func(name string) error {
-					return box.Put(b.Context(), Record{Name: name, Subject: "bench.put", Data: data})
-				})
-			}
-			records := float64(b.N * benchBatch)
-			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(records/bareTime.Seconds(), "bare/s")
-			b.ReportMetric(records/putTime.Seconds(), "put/s")
-			b.ReportMetric(bareTime.Seconds()/putTime.Seconds(), "put/bare")
-			b.ReportMetric(float64(syncs.Load())/records, "foldersyncs/put")
-		})
-	}
-}
-
-const benchBatch = 256
-
-var benchNames atomic.Int64
-
-// eachWriter lets writers store benchBatch new names and returns how long that
-// took.
-func eachWriter(b *testing.B, writers int, store func(name string) error) time.Duration {
-	var wg sync.WaitGroup
-	var left atomic.Int64
-	left.Store(benchBatch)
-	start := time.Now()
-	for range writers {
-		wg.Go(func() {
-			for left.Add(-1) >= 0 {
-				if err := store("r" + strconv.FormatInt(benchNames.Add(1), 10)); err != nil {
-					b.Error(err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return time.Since(start)
-}
-
-func bareStore(dir, name string, data []byte) error {
-	path := filepath.Join(dir, name)
-	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
-		return err
-	}
-	return atomicfile.OS.SyncDir(dir)
-}
 
 // BenchmarkDrain compares the drain of a full outbox into a real broker with a
 // bare loop that reads, publishes and unlinks files of the same content. Both
@@ -260,11 +179,4 @@ func boxDrain(dir string, nc *nats.Conn, js jetstream.JetStream) error {
 		return fmt.Errorf("%d sent: %w", sent, err)
 	}
 	return box.Close()
-}
-
-func openBench(b *testing.B, dir string, opts ...Option) *Outbox {
-	box, err := Open(dir, opts...)
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, box.Close()) })
-	return box
 }

@@ -1,11 +1,19 @@
 package outbox
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // dirSync lets writers that arrive together share one sync of the folder. Each
 // of them has created its file before it calls do; a sync covers all who came
 // before it began. While one is running the next round gathers, and the first
 // to come leads it. The writers do all the work themselves.
+//
+// A writer that is alone never waits for others. While several are at work, a
+// round gathers for up to gatherTime, but no longer than until as many have come
+// as were at work before: in a crowd a sync of the folder costs each of them
+// little more than its share.
 type dirSync struct {
 	sync func() error
 
@@ -14,11 +22,35 @@ type dirSync struct {
 	mu        sync.Mutex
 	running   *round
 	gathering *round
+	writers   int       // between enter and leave
+	crowd     int       // the most of them since the last round began, or a little less than before that
+	ended     time.Time // the last round
 }
 
+// gatherTime is what a crowd waits at the most. A sync takes about a tenth of it.
+const gatherTime = 10 * time.Millisecond
+
 type round struct {
-	done chan struct{}
-	err  error // readable once done is closed
+	done    chan struct{}
+	err     error // readable once done is closed
+	members int
+	full    chan struct{} // closed when nobody else is expected
+	left    bool          // full is closed
+}
+
+// enter says that a writer is at work which will call do, and leave in any case.
+func (s *dirSync) enter() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writers++
+	s.crowd = max(s.crowd, s.writers)
+}
+
+func (s *dirSync) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writers--
+	s.checkFullLocked(s.gathering)
 }
 
 func (s *dirSync) do() error {
@@ -30,6 +62,7 @@ func (s *dirSync) do() error {
 	if before != nil {
 		<-before.done
 	}
+	s.gather(r)
 	s.begin(r)
 	r.err = s.exclusively(s.sync)
 	s.end(r)
@@ -39,23 +72,51 @@ func (s *dirSync) do() error {
 func (s *dirSync) join() (r, before *round, leader bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.gathering != nil {
-		return s.gathering, nil, false
+	leader = s.gathering == nil
+	if leader {
+		s.gathering = &round{done: make(chan struct{}), full: make(chan struct{})}
 	}
-	s.gathering = &round{done: make(chan struct{})}
-	return s.gathering, s.running, true
+	r = s.gathering
+	r.members++
+	s.checkFullLocked(r)
+	return r, s.running, leader
+}
+
+func (s *dirSync) checkFullLocked(r *round) {
+	if r != nil && !r.left && r.members >= max(s.crowd, s.writers) {
+		r.left = true
+		close(r.full)
+	}
+}
+
+// gather waits for the rest of the crowd, if there was one a moment ago.
+func (s *dirSync) gather(r *round) {
+	s.mu.Lock()
+	wait := s.crowd > 1 && time.Since(s.ended) < 2*gatherTime
+	s.mu.Unlock()
+	if !wait {
+		return
+	}
+	timer := time.NewTimer(gatherTime)
+	defer timer.Stop()
+	select {
+	case <-r.full:
+	case <-timer.C:
+	}
 }
 
 func (s *dirSync) begin(r *round) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gathering, s.running = nil, r
+	s.crowd = max(s.writers, s.crowd-1)
 }
 
 func (s *dirSync) end(r *round) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running = nil
+	s.ended = time.Now()
 	close(r.done)
 }
 

@@ -93,6 +93,8 @@ func (o *Outbox) write(c *claim, file string, r Record) error {
 	if err := p.begin(); err != nil {
 		return err
 	}
+	o.sync.enter()
+	defer o.sync.leave()
 	o.index.landing(c, file)
 	encode := func(w io.Writer) error { return o.opt.codec.Encode(p.into(w), r) }
 	info, err := atomicfile.Write(o.opt.fs, o.path(file), 0o600, encode)
