@@ -2,8 +2,9 @@ package retry
 
 import (
 	"math"
-	"math/rand/v2"
 	"time"
+
+	"github.com/kanade-go/kanade/retry/jitter"
 )
 
 // Backoff says how long to pause after each failed attempt: Min after the first, then Factor times longer each time, at
@@ -36,7 +37,7 @@ func (b Backoff) Delay(attempt int) time.Duration {
 // Jittered is Delay varied evenly by ±Jitter. It may pass Max by that share.
 func (b Backoff) Jittered(attempt int) time.Duration {
 	b = b.normal()
-	d := float64(b.Delay(attempt)) * (1 + b.Jitter*(2*rand.Float64()-1))
+	d := float64(b.Delay(attempt)) * (1 + b.Jitter*(2*jitter.Float64()-1))
 	if d >= math.MaxInt64 {
 		return math.MaxInt64
 	}

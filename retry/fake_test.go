@@ -61,6 +61,8 @@ func (s wireSub) Stop() error {
 	return s.w.stopErr
 }
 
+func (s wireSub) Drain(context.Context) error { return s.Stop() }
+
 // failing returns an op that fails the first n times and says when it was called.
 func failing(n int, called func(attempt int)) func(context.Context) (string, error) {
 	attempt := 0

@@ -36,6 +36,10 @@ func FromNATS(nc *nats.Conn) Transport {
 
 func (t *natsTransport) State() (connected bool, changed <-chan struct{}) { return t.state.get() }
 
+// MaxPayload is the size of the largest message, headers and data, that the server takes; 0 before the first connect. It is
+// an ability beside Transport, to be asserted.
+func (t *natsTransport) MaxPayload() int64 { return t.nc.MaxPayload() }
+
 func (t *natsTransport) Publish(m *nats.Msg) error {
 	if m == nil {
 		return fmt.Errorf("retry: publish: %w", nats.ErrInvalidMsg)

@@ -1,15 +1,18 @@
 package retry
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
 
 type natsSubscription struct {
 	sub     *nats.Subscription
+	state   *connState    // of its connection
 	ended   chan struct{} // closed after the last handler call
 	mu      sync.Mutex
 	dropped int // last known: nats.go forgets it when the subscription ends
@@ -22,6 +25,7 @@ func (t *natsTransport) Subscribe(subject string, pending int, h func(*nats.Msg)
 	if err != nil {
 		return nil, fmt.Errorf("retry: subscribe to %s: %w", subject, err)
 	}
+	s.state = t.state
 	return s, nil
 }
 
@@ -62,6 +66,40 @@ func (s *natsSubscription) Stop() error {
 	}
 	<-s.ended
 	return nil
+}
+
+// drainPoll spaces the looks at the buffer of a subscription that drains while disconnected: nats.go itself would wait for
+// the server's answer, which cannot come.
+const drainPoll = 10 * time.Millisecond
+
+func (s *natsSubscription) Drain(ctx context.Context) error {
+	s.Dropped()
+	if err := s.sub.Drain(); err != nil && !alreadyEnding(err) {
+		return fmt.Errorf("retry: drain %s: %w", s.sub.Subject, err)
+	}
+	poll := time.NewTicker(drainPoll)
+	defer poll.Stop()
+	for {
+		select {
+		case <-s.ended:
+			return nil
+		case <-ctx.Done():
+			if err := s.Stop(); err != nil {
+				return err
+			}
+			return fmt.Errorf("retry: drain %s: %w", s.sub.Subject, ctx.Err())
+		case <-poll.C:
+			if connected, _ := s.state.get(); !connected && s.isEmpty() {
+				return s.Stop()
+			}
+		}
+	}
+}
+
+// isEmpty reports that no message waits and none is in the handler.
+func (s *natsSubscription) isEmpty() bool {
+	n, _, err := s.sub.Pending()
+	return err == nil && n == 0
 }
 
 // alreadyEnding reports that somebody else ended the subscription, or its connection is draining or closed and does so.

@@ -38,4 +38,10 @@ type Subscription interface {
 	// Stop ends the subscription and returns after the last handler call has returned. Messages that still wait in the
 	// buffer are discarded. Further calls do nothing.
 	Stop() error
+
+	// Drain ends the subscription in good order: the server sends no more, what it has sent before is still handed to the
+	// handler, and Drain returns after the last handler call has returned. The end of ctx makes it a Stop, whose error, or
+	// else ctx's, it then returns; so a handler that may block must end with ctx too. While disconnected nothing can be on
+	// its way, and only what is in the buffer is handed over. On a subscription that has ended it does nothing.
+	Drain(ctx context.Context) error
 }

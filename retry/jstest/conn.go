@@ -24,6 +24,9 @@ func (c *Conn) State() (connected bool, changed <-chan struct{}) {
 	return c.client.state()
 }
 
+// MaxPayload is the size of the largest message, headers and data, that the broker takes: 1 MiB.
+func (c *Conn) MaxPayload() int64 { return maxPayload }
+
 // Publish sends m. While disconnected it waits in the client's buffer of 8 MiB.
 func (c *Conn) Publish(m *nats.Msg) error {
 	if err := c.publish(m); err != nil {
@@ -76,7 +79,10 @@ func (c *Conn) Subscribe(subject string, pending int, h func(*nats.Msg)) (retry.
 	if err := c.checkSubscribe(subject, pending, h); err != nil {
 		return nil, fmt.Errorf("jstest: subscribe to %s: %w", subject, err)
 	}
-	s := &subscription{box: newMailbox(), broker: c.client.broker, limit: pending, stop: make(chan struct{}), done: make(chan struct{})}
+	s := &subscription{
+		box: newMailbox(), broker: c.client.broker, limit: pending,
+		draining: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
+	}
 	s.sub = &subscriber{client: c.client, subject: subject, deliver: s.deliver}
 	s.broker.subscribe(s.sub)
 	go s.run(h)
@@ -107,7 +113,9 @@ type subscription struct {
 	pending int // in the box or in the handler
 	dropped int
 
-	stopOnce sync.Once
+	drainOnce, stopOnce sync.Once
+
+	draining chan struct{} // closed when nothing more comes in
 	stop     chan struct{}
 	done     chan struct{}
 }
@@ -131,17 +139,29 @@ func (s *subscription) run(h func(*nats.Msg)) {
 			return
 		default:
 		}
-		if m := s.box.take(); m != nil {
-			h(m)
-			s.handled()
+		if s.handOver(h) {
 			continue
 		}
 		select {
 		case <-s.stop:
 			return
+		case <-s.draining:
+			if !s.handOver(h) {
+				return
+			}
 		case <-s.box.wake:
 		}
 	}
+}
+
+func (s *subscription) handOver(h func(*nats.Msg)) bool {
+	m := s.box.take()
+	if m == nil {
+		return false
+	}
+	h(m)
+	s.handled()
+	return true
 }
 
 func (s *subscription) handled() {
@@ -157,10 +177,26 @@ func (s *subscription) Dropped() int {
 }
 
 func (s *subscription) Stop() error {
-	s.stopOnce.Do(func() {
-		s.broker.unsubscribe(s.sub)
-		close(s.stop)
-	})
+	s.unsubscribe()
+	s.stopOnce.Do(func() { close(s.stop) })
 	<-s.done
 	return nil
+}
+
+func (s *subscription) unsubscribe() {
+	s.drainOnce.Do(func() {
+		s.broker.unsubscribe(s.sub)
+		close(s.draining)
+	})
+}
+
+func (s *subscription) Drain(ctx context.Context) error {
+	s.unsubscribe()
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		_ = s.Stop() // never fails
+		return fmt.Errorf("jstest: drain %s: %w", s.sub.subject, ctx.Err())
+	}
 }

@@ -90,6 +90,56 @@ var connChecks = []check{
 		receive(s, "message after it", other)
 		equal(s, "handled after Stop", handled.Load(), n)
 	}},
+	{"subscription drained", func(s *suite) {
+		const n = 100
+		entered, release := make(chan struct{}, n), make(chan struct{})
+		var handled atomic.Int32
+		sub := s.subscribe("a", n, func(*nats.Msg) {
+			entered <- struct{}{}
+			<-release
+			handled.Add(1)
+		})
+		for range n {
+			s.ok(s.Transport.Publish(msg("a", "")))
+		}
+		receive(s, "handler call", entered)
+		drained := make(chan error)
+		go func() { drained <- sub.Drain(s.ctx) }()
+		close(release)
+		s.ok(receive(s, "end of Drain", drained))
+		equal(s, "handled", handled.Load(), n)
+		s.ok(s.Transport.Publish(msg("a", "")))
+		other := s.collect("b")
+		s.ok(s.Transport.Publish(msg("b", "")))
+		receive(s, "message after it", other)
+		equal(s, "handled after Drain", handled.Load(), n)
+		s.ok(sub.Drain(s.ctx))
+		s.ok(sub.Stop())
+	}},
+	{"subscription drained for too long", func(s *suite) {
+		ctx, cancel := context.WithCancel(s.ctx)
+		defer cancel()
+		entered := make(chan struct{}, 10)
+		var handled atomic.Int32
+		sub := s.subscribe("a", 10, func(*nats.Msg) {
+			entered <- struct{}{}
+			<-ctx.Done()
+			handled.Add(1)
+		})
+		for range 3 {
+			s.ok(s.Transport.Publish(msg("a", "")))
+		}
+		receive(s, "handler call", entered)
+		drained := make(chan error)
+		go func() { drained <- sub.Drain(ctx) }()
+		cancel()
+		if err := receive(s, "end of Drain", drained); err != nil { // nil: the handler was faster
+			s.is(err, context.Canceled)
+		}
+		n := handled.Load()
+		s.ok(sub.Stop())
+		equal(s, "handled after Drain", handled.Load(), n)
+	}},
 	{"request and reply", func(s *suite) {
 		s.subscribe("ask.*", 10, func(m *nats.Msg) {
 			_ = s.Transport.Publish(msg(m.Reply, m.Subject+"="+string(m.Data)+m.Header.Get("X-One"), "X-Two", "2"))
