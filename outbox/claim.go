@@ -55,7 +55,7 @@ func (ix *index) landed(c *claim, e *entry) {
 	defer ix.mu.Unlock()
 	c.file = ""
 	e.synced = true
-	e.fresh = ix.mayOvertakeLocked()
+	e.rank = ix.newcomersLocked()
 	old := ix.files[e.file]
 	switch {
 	case old == nil:
@@ -104,6 +104,11 @@ func (ix *index) shadowed(file string) bool {
 	return ix.upper[file] > 0
 }
 
-// mayOvertakeLocked tells whether what comes now may be tried ahead of the
-// backlog: nothing gets through, and order was not asked for.
-func (ix *index) mayOvertakeLocked() bool { return ix.blockedLocked() && ix.width.max > 1 }
+// newcomersLocked is the rank of what comes now. While nothing gets through it
+// may be tried ahead of the backlog, unless order was asked for.
+func (ix *index) newcomersLocked() rank {
+	if ix.blockedLocked() && ix.width.max > 1 {
+		return freshRank
+	}
+	return usualRank
+}

@@ -1,133 +1,214 @@
 package outbox
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"slices"
+	"path"
 	"strings"
 	"testing"
+	"testing/synctest"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 	"github.com/kanade-go/kanade/outbox/atomicfile/faultfs"
 )
 
-// crashSteps is above the number of disk operations of the scenario; the test
-// checks that it is.
-const crashSteps = 60
-
-// TestLostPower cuts the power at every disk operation of a scenario, and looks
-// at every disk that a faultfs can find afterwards.
-func TestLostPower(t *testing.T) {
-	t.Parallel()
-	require.NoError(t, cutEverywhere(func(f *faultfs.FS) atomicfile.FS { return f }))
+// crashScenarios are what a host does until its power fails. Together they have
+// every sync of the package in them.
+var crashScenarios = []struct {
+	name string
+	opts []Option
+	run  func(w *world) error
+}{
+	{"put and deliver", nil, putAndDeliver},
+	{"writers that share a sync", nil, writersTogether},
+	{"quarantine", nil, quarantine},
+	{"found at the start", nil, foundAtTheStart},
+	{"found in quarantine", nil, foundInQuarantine},
+	{"dropped in by others", nil, droppedIn},
+	{"drop the oldest", []Option{WithLimit(3, 0), WithOverflow(OverflowDropOldest)}, dropTheOldest},
 }
 
-// The same test must notice when a sync is missing, or it would prove nothing.
-func TestLostPowerNoticesMissingSyncs(t *testing.T) {
-	t.Parallel()
-	require.ErrorIs(t, cutEverywhere(func(f *faultfs.FS) atomicfile.FS { return noFileSync{f} }), errBroken)
-	require.ErrorIs(t, cutEverywhere(func(f *faultfs.FS) atomicfile.FS { return noDirSync{f} }), errBroken)
-}
-
-type noDirSync struct{ *faultfs.FS }
-
-func (noDirSync) SyncDir(string) error { return nil }
-
-type noFileSync struct{ *faultfs.FS }
-
-type unsyncedFile struct{ atomicfile.File }
-
-func (unsyncedFile) Sync() error { return nil }
-
-func (n noFileSync) OpenFile(name string, flag int, perm fs.FileMode) (atomicfile.File, error) {
-	f, err := n.FS.OpenFile(name, flag, perm)
-	if err != nil {
-		return nil, err
-	}
-	return unsyncedFile{f}, nil
-}
-
-var errBroken = errors.New("promise broken")
-
-func cutEverywhere(wrap func(*faultfs.FS) atomicfile.FS) error {
-	for stop := 1; ; stop++ {
-		disk := faultfs.New(stop)
-		var s stream
-		promised := crashScenario(wrap(disk), &s)
-		err := disk.EachSurvivor(func(found *faultfs.FS) error { return checkSurvivors(found, s.copy(), promised) })
-		if err != nil {
-			return fmt.Errorf("stop at %d: %w", stop, err)
-		}
-		if disk.Steps() < stop {
-			return nil // the scenario has run to its end
-		}
-		if stop > crashSteps {
-			return errors.New("the scenario does not end")
-		}
-	}
-}
-
-// crashScenario does what it can until the power fails, and returns the names
-// of the records that were promised to be safe.
-func crashScenario(fsys atomicfile.FS, s *stream) (promised []string) {
-	ctx := context.Background()
-	box, err := Open("/box", WithFS(fsys), WithWindow(1))
-	if err != nil {
-		return nil
-	}
-	defer box.Close()
-	store := func(names ...string) {
-		for _, name := range names {
-			if box.Put(ctx, record(name)) == nil {
-				promised = append(promised, name)
-			}
-		}
-	}
-	store("a", "B")
-	if _, err := box.Flush(ctx, s); err != nil {
-		return promised
-	}
-	store("c", "c", "a", "d")
-	return promised
-}
-
-// checkSurvivors opens the folder after the power cut and delivers: everything
-// promised must have reached the stream, and whatever has a record's name must
-// be a whole record.
-func checkSurvivors(disk *faultfs.FS, s *stream, promised []string) error {
-	box, err := Open("/box", WithFS(disk), WithWindow(1))
-	if err != nil {
-		return err
-	}
-	defer box.Close()
-	if _, err := box.Flush(context.Background(), s); err != nil {
-		return fmt.Errorf("%w: %w", errBroken, err)
-	}
-	for _, name := range promised {
-		if !s.seen["id-"+name] {
-			return fmt.Errorf("%w: record %s is lost", errBroken, name)
-		}
-	}
-	for _, m := range s.msgs {
-		name, _ := strings.CutPrefix(m.Header.Get(jetstream.MsgIDHeader), "id-")
-		if string(m.Data) != string(record(name).Data) {
-			return fmt.Errorf("%w: record %s has the data %q", errBroken, name, m.Data)
+// inTurn does one thing after the other until one fails.
+func inTurn(all ...func() error) error {
+	for _, do := range all {
+		if err := do(); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (s *stream) copy() *stream {
-	c := &stream{msgs: slices.Clip(s.msgs), seen: map[string]bool{}}
-	for id := range s.seen {
-		c.seen[id] = true
+func (w *world) puts(names ...string) func() error { return func() error { return w.put(names...) } }
+func (w *world) drops(name string) func() error    { return func() error { return w.drop(name) } }
+func (w *world) flushes(left int) func() error     { return func() error { return w.flush(left) } }
+
+// ready opens the box in a folder whose own name is safe already.
+func (w *world) ready() error {
+	if err := atomicfile.MkdirAll(w.m.FS, crashBox, 0o700); err != nil {
+		return err
 	}
-	return c
+	return w.open()
+}
+
+func (w *world) restart() error {
+	w.kill()
+	return w.open()
+}
+
+func putAndDeliver(w *world) error {
+	return inTurn(
+		w.open, w.puts("a", "B"), w.flushes(0),
+		w.puts("c", "c", "a"),
+		func() error { w.notYet = "c"; return w.flush(1) },
+		func() error { w.notYet = ""; return w.flush(0) },
+		w.puts("d"),
+	)
+}
+
+func writersTogether(w *world) error {
+	return inTurn(
+		w.ready, w.puts("a"),
+		func() error { return w.together("b", "c", "d", "c") },
+		w.flushes(0), w.puts("e"),
+	)
+}
+
+// A record is refused for good, later tried from quarantine and refused again,
+// and at last taken.
+func quarantine(w *world) error {
+	return inTurn(
+		w.ready, w.puts("bad", "a"), w.flushes(1),
+		w.puts("bad", "b"), w.flushes(0),
+		w.restart, w.puts("bad"), w.flushes(1),
+		w.restart, w.puts("c"),
+		func() error { w.refuse = ""; return w.flush(0) },
+		w.puts("d", "bad"),
+	)
+}
+
+// A process was killed between the rename and the sync of the folder. What it
+// left is published and must not be gone before its hook has agreed.
+func foundAtTheStart(w *world) error {
+	return inTurn(
+		w.ready, w.puts("a"), w.flushes(0),
+		func() error { return w.unconfirmed("killed") },
+		w.restart,
+		func() error { w.notYet = "killed"; return w.flush(1) },
+		w.puts("killed", "b"),
+		func() error { w.notYet = ""; return w.flush(0) },
+	)
+}
+
+// A process was killed between the move to quarantine and the sync of that
+// folder; others put a file there.
+func foundInQuarantine(w *world) error {
+	move := func() error {
+		if err := w.box.writeReason("stuck/bad2.json", Reason{Kind: ReasonRefused, Why: "x"}); err != nil {
+			return err
+		}
+		return w.m.FS.Rename(path.Join(crashBox, "bad2.json"), path.Join(crashStuck, "bad2.json"))
+	}
+	return inTurn(
+		w.ready, w.puts("bad", "a"), w.flushes(1),
+		w.puts("bad2"), move,
+		w.restart, w.puts("b", "bad2"), w.flushes(2),
+		w.restart, w.puts("c", "bad"),
+		func() error { return w.misplace("req-1") },
+		w.drops("req-2"), w.puts("req-2", "req-1", "d"), w.flushes(2),
+	)
+}
+
+// Others put files into the folder, before the start and while the box is open.
+func droppedIn(w *world) error {
+	return inTurn(
+		w.ready, w.puts("a"), w.drops("req-1"),
+		func() error { return w.leave(path.Join(crashBox, "b.json.tmp"), []byte("{")) },
+		w.restart, w.puts("req-1", "b"),
+		w.drops("req-2"), w.puts("req-2", "c"),
+		w.drops("req-3"), w.puts("req-3"), w.flushes(0),
+		w.puts("d"),
+	)
+}
+
+func dropTheOldest(w *world) error {
+	return inTurn(
+		w.ready, w.puts("a", "b", "c", "d"), w.flushes(0),
+		w.puts("e", "f", "g", "h", "i"),
+		func() error {
+			if w.dropped != 3 {
+				return errors.New("the scenario drops nothing")
+			}
+			return nil
+		},
+	)
+}
+
+// classOf tells apart what the box treats differently.
+func classOf(name string) string {
+	dir, file := path.Split(name)
+	kind := "record"
+	switch {
+	case name == crashBox:
+		return "box"
+	case name == crashStuck:
+		return "quarantine"
+	case !strings.HasPrefix(name, crashBox):
+		return "above the box"
+	case file == lockName:
+		return "lock"
+	case strings.Contains(file, reasonSuffix):
+		kind = "reason"
+	case strings.HasSuffix(dir, stuckFolder+"/"):
+		kind = "stuck record"
+	}
+	if strings.HasSuffix(file, atomicfile.TempSuffix) {
+		kind += " temp"
+	}
+	return kind
+}
+
+func crashSuites(model faultfs.Model) map[string]*faultfs.Suite {
+	all := map[string]*faultfs.Suite{}
+	for _, c := range crashScenarios {
+		all[c.name] = &faultfs.Suite{
+			Model: model, Packages: []string{"github.com/kanade-go/kanade/outbox"}, Class: classOf,
+			Helpers: []string{"dirSync"},
+			Scenario: func(m *faultfs.Mutant) (faultfs.Promise, error) {
+				w := newWorld(m, c.opts...)
+				err := c.run(w)
+				return w.promise(), errors.Join(err, w.end())
+			},
+		}
+	}
+	return all
+}
+
+// end waits for what the scenario has begun.
+func (w *world) end() error {
+	if w.box == nil {
+		return nil
+	}
+	if err := w.box.Close(); !errors.Is(err, ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// TestLostPower cuts the power at every step of the scenarios, and looks at every
+// disk that can be found afterwards.
+func TestLostPower(t *testing.T) {
+	t.Parallel()
+	for _, model := range []faultfs.Model{faultfs.POSIX, faultfs.NTFS} {
+		for name, suite := range crashSuites(model) {
+			t.Run(model.String()+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					require.NoError(t, suite.Run(faultfs.Mutation{}))
+				})
+			})
+		}
+	}
 }
 
 // A Put is kept out by a file that an earlier process left without having
@@ -135,15 +216,13 @@ func (s *stream) copy() *stream {
 func TestLostPowerAfterAPutThatFoundItsFile(t *testing.T) {
 	t.Parallel()
 	disk := faultfs.New(0)
-	first, err := Open("/box", WithFS(noDirSync{disk}))
-	require.NoError(t, err)
-	put(t, first, "a")
-	require.NoError(t, first.Close())
+	require.NoError(t, atomicfile.MkdirAll(disk, crashBox, 0o700))
+	require.NoError(t, unconfirmed(disk, "a"))
 
-	second, err := Open("/box", WithFS(disk))
-	require.NoError(t, err)
-	put(t, second, "a")
-	require.EqualValues(t, 1, second.Stats().Kept)
-	require.NoError(t, second.Close())
-	require.NoError(t, checkSurvivors(disk.Survivors(0, faultfs.Dropped), &stream{}, []string{"a"}))
+	w := newWorld(faultfs.Unchanged(disk))
+	require.NoError(t, w.open())
+	require.NoError(t, w.put("a"))
+	require.EqualValues(t, 1, w.box.Stats().Kept)
+	require.NoError(t, w.box.Close())
+	require.NoError(t, disk.EachSurvivor(w.promise().Check))
 }

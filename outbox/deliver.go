@@ -40,7 +40,7 @@ func (d *delivery) unread(s *session, e *entry, err error) {
 		d.o.index.drop(e)
 	case errors.As(err, new(*undecodable)):
 		d.o.index.setCorrupt(e, true)
-		e.tries++
+		e.tries.add()
 		d.report.note(e, err)
 		d.setAside(e, ReasonUnreadable, err)
 	default:
@@ -59,7 +59,7 @@ func (d *delivery) loadLarge(s *session, e *entry) {
 			return
 		}
 		if retry.IsPermanent(err) && d.mayTry(s) {
-			e.tries++
+			e.tries.add()
 			d.report.note(e, err)
 			d.setAside(e, ReasonRefused, err)
 			return
@@ -158,7 +158,7 @@ func (d *delivery) failed(s *session, f *flight, err error) {
 		d.o.index.release(e)
 		return
 	}
-	sent := uint32(d.o.count.sent.Load())
+	sent := uint16(d.o.count.sent.Load())
 	others := sent != e.sentSeen
 	e.sentSeen = sent
 	what := classify(err)
@@ -166,7 +166,7 @@ func (d *delivery) failed(s *session, f *flight, err error) {
 		d.o.index.unavailable()
 	}
 	if kind, bad := d.verdict(e, what, others); bad {
-		e.tries++
+		e.tries.add()
 		d.o.count.failed.Add(1)
 		d.report.note(e, err)
 		d.setAside(e, kind, err)
@@ -186,7 +186,7 @@ func (d *delivery) verdict(e *entry, what class, others bool) (kind ReasonKind, 
 	if what == unavailable || !others {
 		return "", false
 	}
-	e.refusals++
+	e.refusals.add()
 	return ReasonRepeated, e.stuck() || int(e.refusals) >= d.o.opt.quarantine
 }
 
@@ -202,7 +202,7 @@ func (d *delivery) putOff(s *session, e *entry, err error) {
 		d.o.index.release(e)
 		return
 	}
-	e.tries++
+	e.tries.add()
 	wait := d.o.opt.backoff.Jittered(int(e.tries))
 	d.o.count.failed.Add(1)
 	d.report.failed(e, err, wait)

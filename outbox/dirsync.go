@@ -11,9 +11,9 @@ import (
 // to come leads it. The writers do all the work themselves.
 //
 // A writer that is alone never waits for others. While several are at work, a
-// round gathers for up to gatherTime, but no longer than until as many have come
-// as were at work before: in a crowd a sync of the folder costs each of them
-// little more than its share.
+// round gathers for up to the time of ten syncs, but no longer than until as
+// many have come as were at work before: in a crowd a sync of the folder costs
+// each of them little more than its share, on a quick disk and on a slow one.
 type dirSync struct {
 	sync func() error
 
@@ -25,10 +25,14 @@ type dirSync struct {
 	writers   int       // between enter and leave
 	crowd     int       // the most of them since the last round began, or a little less than before that
 	ended     time.Time // the last round
+	took      time.Duration
 }
 
-// gatherTime is what a crowd waits at the most. A sync takes about a tenth of it.
-const gatherTime = 10 * time.Millisecond
+const (
+	gatherSyncs = 10
+	minGather   = 10 * time.Millisecond
+	maxGather   = 50 * time.Millisecond
+)
 
 type round struct {
 	done    chan struct{}
@@ -64,8 +68,9 @@ func (s *dirSync) do() error {
 	}
 	s.gather(r)
 	s.begin(r)
+	began := time.Now()
 	r.err = s.exclusively(s.sync)
-	s.end(r)
+	s.end(r, time.Since(began))
 	return r.err
 }
 
@@ -91,18 +96,26 @@ func (s *dirSync) checkFullLocked(r *round) {
 
 // gather waits for the rest of the crowd, if there was one a moment ago.
 func (s *dirSync) gather(r *round) {
-	s.mu.Lock()
-	wait := s.crowd > 1 && time.Since(s.ended) < 2*gatherTime
-	s.mu.Unlock()
-	if !wait {
+	wait := s.patience()
+	if wait == 0 {
 		return
 	}
-	timer := time.NewTimer(gatherTime)
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-r.full:
 	case <-timer.C:
 	}
+}
+
+func (s *dirSync) patience() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wait := min(max(gatherSyncs*s.took, minGather), maxGather)
+	if s.crowd <= 1 || time.Since(s.ended) > 2*wait {
+		return 0
+	}
+	return wait
 }
 
 func (s *dirSync) begin(r *round) {
@@ -112,11 +125,11 @@ func (s *dirSync) begin(r *round) {
 	s.crowd = max(s.writers, s.crowd-1)
 }
 
-func (s *dirSync) end(r *round) {
+func (s *dirSync) end(r *round, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running = nil
-	s.ended = time.Now()
+	s.ended, s.took = time.Now(), took
 	close(r.done)
 }
 

@@ -57,6 +57,17 @@
 // of its own; any other Publisher is called for each record. A connection with an inbox prefix needs a
 // transport with the method NewInbox() string.
 //
+// # Inspection
+//
+// [Inspect] looks at a folder from outside, beside a process that has it open or
+// without one. A [Reader] lists, shows and exports records and finds what is
+// damaged; it takes no lock and changes nothing. [Reader.Requeue] moves stuck
+// records back to the pending ones; a Drain in another process finds them within
+// 70 s. [Reader.Repair] takes the lock, so that the folder has to be closed, and
+// loses nothing: what is damaged moves to stuck/, and only what is the same as
+// another file byte for byte, or was never a record, is removed. Links in the folder
+// are never followed.
+//
 // # Files
 //
 // The file of a record is exactly what the [Codec] writes and is called

@@ -25,15 +25,11 @@ type Publisher interface {
 // closed, [ErrDraining] when another Drain or a Flush is under way. All its
 // goroutines have ended then; records that were under way stay pending.
 func (o *Outbox) Drain(ctx context.Context, p Publisher) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	if err := o.enterDelivery(cancel); err != nil {
-		return fmt.Errorf("outbox: drain %s: %w", o.dir, err)
-	}
-	d := newDelivery(o, p)
-	d.drain(ctx)
-	d.end()
-	if err := o.leaveDelivery(); err != nil {
+	err := o.deliver(ctx, p, func(ctx context.Context, d *delivery) error {
+		d.drain(ctx)
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("outbox: drain %s: %w", o.dir, err)
 	}
 	return nil
@@ -45,20 +41,34 @@ func (o *Outbox) Drain(ctx context.Context, p Publisher) error {
 // stays pending. Other errors: [ErrNotConnected], [ErrClosed], [ErrDraining],
 // ctx's, and those of listing the folder.
 func (o *Outbox) Flush(ctx context.Context, p Publisher) (sent int, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	if err := o.enterDelivery(cancel); err != nil {
-		return 0, fmt.Errorf("outbox: flush %s: %w", o.dir, err)
+	var r *report
+	err = o.deliver(ctx, p, func(ctx context.Context, d *delivery) error {
+		r = &d.report
+		return d.flush(ctx)
+	})
+	if r != nil {
+		sent = r.total()
 	}
-	d := newDelivery(o, p)
-	err = d.flush(ctx)
-	d.end()
-	if closed := o.leaveDelivery(); closed != nil {
-		err = closed
-	}
-	sent = d.report.total()
 	if err != nil {
 		return sent, fmt.Errorf("outbox: flush %s: %w", o.dir, err)
 	}
 	return sent, nil
+}
+
+// deliver leaves the outbox ready for another delivery even when this one
+// panics, in a [Codec] for example: whoever recovers may call Drain again.
+func (o *Outbox) deliver(ctx context.Context, p Publisher, work func(context.Context, *delivery) error) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := o.enterDelivery(cancel); err != nil {
+		return err
+	}
+	defer func() {
+		if closed := o.leaveDelivery(); closed != nil {
+			err = closed
+		}
+	}()
+	d := newDelivery(o, p)
+	defer d.end()
+	return work(ctx, d)
 }

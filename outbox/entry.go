@@ -3,35 +3,50 @@ package outbox
 import (
 	"container/heap"
 	"io/fs"
+	"math"
 	"path"
 	"strings"
 	"time"
 )
 
-// entry stands for one file of the folder. With its place in the index it takes
-// about 200 bytes, however large the file is.
+// entry stands for one file of the folder. Its 64 bytes, its name and its place
+// in the index make about 180 bytes, however large the file is.
 type entry struct {
 	file    string // path in the box, with a slash: "a.json", "stuck/a.json"
 	modTime int64  // ns since 1970: the first key of the order
 	size    int64
-	retryAt time.Time
+	retryAt time.Duration // since the index was made: no step of the clock moves it
+
+	owed *Record // what the hook gets; nil: what the file says
+
 	// The index guards these.
-	weight  int64 // what it takes of the window while it is taken
-	seat    seat  // and where
+	weight  kib  // what it takes of the window while it is taken
+	seat    seat // and where
 	place   place
 	rank    rank
 	corrupt bool // it could not be decoded
-	fresh   bool // put while nothing got through: may be tried ahead of the backlog
 	// synced means that the file and its name survive a power cut: it was
 	// written, or checked, by this process.
 	synced bool
-	// What follows belongs to whoever has taken the entry.
-	acked    bool    // stored by the broker, hook or removal still owed
-	tries    int32   // failures in a row
-	refusals int32   // those of them that count towards quarantine
-	sentSeen uint32  // deliveries of the whole box when it was last refused
-	owed     *Record // what the hook gets; nil: what the file says
+
+	// What follows, and owed, belongs to whoever has taken the entry.
+	acked    bool   // stored by the broker, hook or removal still owed
+	tries    tally  // failures in a row
+	refusals tally  // those of them that count towards quarantine
+	sentSeen uint16 // deliveries of the whole box when it was last refused, the low bits
 }
+
+// kib is a number of bytes in units of 1 KiB, rounded up.
+type kib uint32
+
+func kibOf(bytes int64) kib { return kib(min((bytes+1<<10-1)>>10, math.MaxUint32)) }
+
+func (k kib) bytes() int64 { return int64(k) << 10 }
+
+// tally counts up to its largest value and stays there.
+type tally uint16
+
+func (t *tally) add() { *t = max(*t+1, *t) }
 
 // place is where the index keeps an entry.
 type place uint8
@@ -78,19 +93,20 @@ func older(a, b *entry) bool {
 	return a.file < b.file
 }
 
-// rank is the first key of the order. It is set when the entry becomes ready.
-type rank uint8
+// rank is the first key of the order.
+type rank int8
 
 const (
-	freshRank rank = iota
+	freshRank rank = iota - 1 // put while nothing got through: may be tried ahead of the backlog
 	usualRank
 	doubtfulRank // refused before
 	stuckRank
 )
 
+// ranked is the rank of an entry that becomes ready.
 func (e *entry) ranked() rank {
 	switch {
-	case e.fresh:
+	case e.rank == freshRank:
 		return freshRank
 	case e.stuck():
 		return stuckRank
@@ -108,7 +124,7 @@ func (h byRetry) Len() int           { return len(h) }
 func (h byRetry) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
 func (h *byRetry) Push(x any)        { *h = append(*h, x.(*entry)) }
 func (h *byRetry) Pop() any          { return popLast((*[]*entry)(h)) }
-func (h byRetry) Less(i, j int) bool { return h[i].retryAt.Before(h[j].retryAt) }
+func (h byRetry) Less(i, j int) bool { return h[i].retryAt < h[j].retryAt }
 
 func popLast(s *[]*entry) *entry {
 	last := len(*s) - 1

@@ -19,6 +19,8 @@ const (
 // ones that are taken are in a heap or parked; an entry that is taken belongs to
 // its taker until one of release, postpone, moved or drop gives it back.
 type index struct {
+	began time.Time
+
 	mu      sync.Mutex
 	files   map[string]*entry
 	upper   map[string]int // folded names of files that are not their own fold
@@ -45,6 +47,7 @@ type sums struct {
 
 func newIndex(window int) *index {
 	return &index{
+		began:  time.Now(),
 		files:  map[string]*entry{},
 		upper:  map[string]int{},
 		claims: map[string]*claim{},
@@ -102,7 +105,7 @@ func (ix *index) readyLocked(e *entry) {
 }
 
 func (ix *index) waitLocked(e *entry, until time.Time) {
-	e.place, e.retryAt = waiting, until
+	e.place, e.retryAt = waiting, until.Sub(ix.began)
 	heap.Push(&ix.waiting, e)
 }
 
@@ -110,7 +113,7 @@ func (ix *index) waitLocked(e *entry, until time.Time) {
 func (ix *index) promote(now time.Time) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	for len(ix.waiting) > 0 && !ix.waiting[0].retryAt.After(now) {
+	for len(ix.waiting) > 0 && ix.waiting[0].retryAt <= now.Sub(ix.began) {
 		ix.readyLocked(heap.Pop(&ix.waiting).(*entry))
 	}
 }
@@ -151,7 +154,7 @@ func (ix *index) nextDue() (time.Time, bool) {
 	if len(ix.waiting) == 0 {
 		return time.Time{}, false
 	}
-	return ix.waiting[0].retryAt, true
+	return ix.began.Add(ix.waiting[0].retryAt), true
 }
 
 // release gives a taken entry back as if it had not been tried.

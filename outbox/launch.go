@@ -8,7 +8,7 @@ import (
 // launch publishes the record of a taken entry.
 func (d *delivery) launch(s *session, e *entry, r Record) {
 	if e.tries == 0 {
-		e.sentSeen = uint32(d.o.count.sent.Load())
+		e.sentSeen = uint16(d.o.count.sent.Load())
 	}
 	m := message(r)
 	if d.o.opt.beforeRemove == nil {

@@ -202,7 +202,7 @@ func (ix *index) takeOldest() *entry {
 	default:
 		e = heapRemove(&ix.waiting, j)
 	}
-	e.place, e.fresh = taken, false
+	e.place, e.rank = taken, usualRank
 	return e
 }
 

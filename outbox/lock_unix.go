@@ -5,18 +5,26 @@ package outbox
 import (
 	"errors"
 	"syscall"
+	"time"
 )
+
+// lockPatience is how long a lock may outlive its owner: a child that the owner
+// has forked holds it, too, until its exec.
+const lockPatience = 2 * time.Second
 
 // tryLock uses flock, which belongs to the open file: a second Open in this
 // process is refused too.
 func tryLock(fd uintptr) error {
-	for {
+	for until := time.Now().Add(lockPatience); ; {
 		err := syscall.Flock(int(fd), syscall.LOCK_EX|syscall.LOCK_NB)
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return ErrLocked
-		}
-		if !errors.Is(err, syscall.EINTR) {
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case !errors.Is(err, syscall.EWOULDBLOCK):
 			return err
+		case time.Now().After(until):
+			return ErrLocked
+		default:
+			time.Sleep(10 * time.Millisecond)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/kanade-go/kanade/outbox/atomicfile"
@@ -85,8 +86,8 @@ func (o options) check() error {
 			l.records, l.bytes, l.record, l.freeDisk)
 	case l.overflow != OverflowReject && l.overflow != OverflowDropOldest:
 		return fmt.Errorf("unknown overflow policy %d", l.overflow)
-	case o.quarantine < 1:
-		return fmt.Errorf("quarantine after %d refusals, need at least 1", o.quarantine)
+	case o.quarantine < 1 || o.quarantine > math.MaxUint16:
+		return fmt.Errorf("quarantine after %d refusals, need 1 to %d", o.quarantine, math.MaxUint16)
 	case o.loadLarge != nil && o.threshold < 1:
 		return fmt.Errorf("threshold of %d bytes for large files, need at least 1", o.threshold)
 	}

@@ -107,11 +107,18 @@ func (o *Outbox) load() error {
 	if err := o.rescan(); err != nil {
 		return err
 	}
-	if o.Stats().Pending == 0 {
+	// What a killed process left may not be durable yet; published, it must not
+	// be gone after a power cut. Nor may a move to quarantine be final where it
+	// began before it is where it led.
+	found := o.Stats()
+	if found.Stuck > 0 {
+		if err := o.opt.fs.SyncDir(o.path(stuckFolder)); err != nil {
+			return err
+		}
+	}
+	if found.Pending == 0 {
 		return nil
 	}
-	// What a killed process left may not be durable yet; published, it must not
-	// be gone after a power cut.
 	return o.opt.fs.SyncDir(o.dir)
 }
 

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/kanade-go/kanade/outbox/atomicfile"
+	"github.com/kanade-go/kanade/retry/jitter"
 )
 
 const (
@@ -49,7 +49,7 @@ func reasonFile(file string) string { return strings.TrimSuffix(file, fileSuffix
 // setAside moves a taken entry into quarantine, or back into it, and gives the
 // entry back. When even that fails, the entry waits like any that failed.
 func (o *Outbox) setAside(e *entry, why Reason) {
-	next := time.Now().Add(stuckEvery - stuckJitter + rand.N(2*stuckJitter))
+	next := time.Now().Add(stuckEvery - stuckJitter + jitter.N(2*stuckJitter))
 	from := e.file
 	why.Attempts = int(e.tries)
 	err := o.moveAside(e, why, next)
@@ -110,13 +110,18 @@ func (o *Outbox) writeReason(file string, why Reason) error {
 
 // moveDurably moves between the two folders. The folder it moves to is synced
 // before any sync of the other one can make the removal there final: a file
-// system without a journal could lose the record otherwise.
+// system without a journal could lose the record otherwise. When that sync
+// fails, the record moves back.
 func (o *Outbox) moveDurably(from, to string) error {
 	return o.sync.exclusively(func() error {
 		if err := atomicfile.TryRename(o.opt.fs, o.path(from), o.path(to)); err != nil {
 			return err
 		}
-		if err := o.opt.fs.SyncDir(o.path(stuckFolder)); err != nil {
+		err := o.opt.fs.SyncDir(o.path(stuckFolder))
+		if err != nil && atomicfile.TryRename(o.opt.fs, o.path(to), o.path(from)) == nil {
+			return err
+		}
+		if err != nil {
 			o.opt.log.Warn("quarantine cannot be synced", "file", to, "error", err)
 		}
 		return nil

@@ -3,6 +3,7 @@ package outbox
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -38,8 +39,18 @@ func (o *Outbox) readFile(file string, size int64) (Record, error) {
 			return Record{}, err
 		}
 	}
-	r, err := o.opt.codec.Decode(recordName(file), in)
+	r, err := o.decode(recordName(file), in)
 	return o.checked(file, r, in.err, err)
+}
+
+// decode keeps one file that the codec cannot bear from stopping all others.
+func (o *Outbox) decode(name string, file io.Reader) (r Record, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = fmt.Errorf("codec panicked: %v", value)
+		}
+	}()
+	return o.opt.codec.Decode(name, file)
 }
 
 // checked sorts the errors of a file from those of its content, and completes

@@ -206,7 +206,7 @@ func (ix *index) enter(found *entry) {
 	}
 	old := ix.files[found.file]
 	if old == nil {
-		found.fresh = ix.mayOvertakeLocked()
+		found.rank = ix.newcomersLocked()
 		ix.addLocked(found)
 		return
 	}

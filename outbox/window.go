@@ -44,9 +44,9 @@ func (e *entry) load() int64 {
 }
 
 func (ix *index) beginLocked(e *entry, weight int64) *entry {
-	e.place, e.fresh = taken, false
-	e.weight, e.seat = weight, inWindow
-	ix.width.begin(weight)
+	e.place, e.rank = taken, usualRank
+	e.weight, e.seat = kibOf(weight), inWindow
+	ix.width.begin(e.weight.bytes())
 	return e
 }
 
@@ -65,7 +65,7 @@ func (ix *index) takeParkedLocked() *entry {
 	}
 	e := ix.parked[0]
 	ix.parked = ix.parked[1:]
-	e.place, e.fresh, e.seat = taken, false, inLoader
+	e.place, e.rank, e.seat = taken, usualRank, inLoader
 	ix.loads++
 	return e
 }
@@ -76,8 +76,8 @@ func (ix *index) loaded(e *entry, weight int64) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	ix.landLocked(e)
-	e.weight, e.seat = weight, inWindow
-	ix.width.begin(weight)
+	e.weight, e.seat = kibOf(weight), inWindow
+	ix.width.begin(e.weight.bytes())
 }
 
 // seat is what a taken entry occupies.
@@ -94,10 +94,10 @@ const (
 func (ix *index) landLocked(e *entry) {
 	switch e.seat {
 	case inWindow:
-		ix.width.end(e.weight)
+		ix.width.end(e.weight.bytes())
 	case lateSeat:
 		ix.width.late--
-		ix.width.bytes -= e.weight
+		ix.width.bytes -= e.weight.bytes()
 	case inLoader:
 		ix.loads--
 	case nowhere:
@@ -120,7 +120,7 @@ func (ix *index) overtaken(e *entry, keep bool) {
 	ix.width.late++
 	if keep {
 		e.weight = weight
-		ix.width.bytes += weight
+		ix.width.bytes += weight.bytes()
 	}
 }
 
@@ -149,7 +149,7 @@ func (ix *index) blockedLocked() bool { return ix.row >= blockedAfter && ix.quot
 // mayProbeLocked holds entries back while nothing gets through, but for what
 // was put since then: it may be for another stream.
 func (ix *index) mayProbeLocked(e *entry, now time.Time) bool {
-	if !ix.blockedLocked() || e.fresh {
+	if !ix.blockedLocked() || e.rank == freshRank {
 		return true
 	}
 	if now.Before(ix.nextProbe) {

@@ -49,7 +49,12 @@ func MkdirAll(fsys FS, dir string, perm fs.FileMode) error {
 	if err := fsys.MkdirAll(dir, perm); err != nil {
 		return err
 	}
-	return fsys.SyncDir(parent)
+	if err := fsys.SyncDir(parent); err != nil {
+		// The name may be durable or not, and asking again would not tell.
+		// Without the folder the next attempt starts afresh.
+		return errors.Join(err, fsys.Remove(dir))
+	}
+	return nil
 }
 
 // listChunk is how many names of a folder are read at a time.
