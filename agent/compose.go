@@ -30,15 +30,16 @@ const killGrace = 3 * time.Second
 // left in it is removed at the start.
 const stagingFolder = "agent-scripts"
 
-// maxOutput is how much of each stream of a command is kept: the wire's limit
-// for what travels inside a result.
-const maxOutput = 256 << 10
+// maxOutput is how much of each stream of a command is kept, its beginning and
+// its end. What does not fit into a message travels as an object.
+const maxOutput = 8 << 20
 
 // parts is everything that one run of the agent consists of.
 type parts struct {
 	dir       *statedir.Dir
 	ledger    *command.Ledger
 	boxes     boxes
+	floor     int64      // free disk space that telemetry leaves
 	inherited bool       // the state folder was used under another pc_id
 	own       *nats.Conn // dialled by us; nil if the connection was brought along
 	transport retry.Transport

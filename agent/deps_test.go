@@ -48,11 +48,12 @@ func list(t *testing.T, args ...string) []pkg {
 // layers says what each package may import from this module. An entry that ends
 // in a slash stands for everything below it.
 var layers = map[string][]string{
-	"retry":                     {},
+	"retry/jitter":              {},
+	"retry":                     {"retry/jitter"},
 	"retry/jstest":              {"retry"},
 	"outbox/atomicfile":         {},
 	"outbox/atomicfile/faultfs": {"outbox/atomicfile"},
-	"outbox":                    {"retry", "outbox/atomicfile"},
+	"outbox":                    {"retry", "retry/jitter", "outbox/atomicfile"},
 	"exec":                      {},
 	"inventory":                 {"inventory/facts"},
 	"inventory/facts":           {},
@@ -64,6 +65,7 @@ var layers = map[string][]string{
 	"agent/internal/command":    features,
 	"agent/internal/events":     features,
 	"agent/internal/intake":     features,
+	"agent/internal/offload":    features,
 	"agent":                     slices.Concat(features, []string{"agent/internal/"}),
 	"agent/agenttest":           {"agent", "agent/wire", "retry/jstest"},
 	"cmd/agentcli":              {"agent", "inventory", "outbox"},

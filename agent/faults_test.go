@@ -2,9 +2,6 @@ package agent_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,88 +13,12 @@ import (
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
-// site is a host and its backend. Every script on it counts itself, so that a
-// second run shows.
-type site struct {
-	*backend
-	broker *jstest.Broker
-	cfg    agent.Config
-	counts string
-	gate   string
-}
-
-func newSite(t *testing.T) *site {
-	t.Helper()
-	broker := jstest.StartBroker(t)
-	dir := t.TempDir()
-	return &site{
-		backend: newBackend(t, broker), broker: broker, cfg: newConfig(t, broker.URL()),
-		counts: filepath.Join(dir, "counts"), gate: filepath.Join(dir, "gate"),
-	}
-}
-
-// counting is a command that counts itself and then does what script says.
-func (s *site) counting(requestID, script string) wire.Command {
-	return sh(requestID, "echo "+requestID+" >> '"+s.counts+"'\n"+script)
-}
-
-// gated is a command that runs until open.
-func (s *site) gated(requestID string) wire.Command {
-	return s.counting(requestID, "while ! [ -e '"+s.gate+"' ]; do sleep 0.05; done; echo through")
-}
-
-func (s *site) open() { require.NoError(s.t, os.WriteFile(s.gate, nil, 0o600)) }
-
-func (s *site) eventually(done func() bool, message string) {
-	s.t.Helper()
-	require.Eventually(s.t, done, patience, 5*time.Millisecond, message)
-}
-
-func (s *site) runs(requestID string) int {
-	s.t.Helper()
-	text, err := os.ReadFile(s.counts)
-	if !os.IsNotExist(err) {
-		require.NoError(s.t, err)
-	}
-	return strings.Count(string(text), requestID+"\n")
-}
-
-// settled waits until nothing is on its way in the agent, and checks that each
-// command ran once and has one result.
-func (s *site) settled(a *agent.Agent, requestIDs ...string) {
-	s.t.Helper()
-	for _, id := range requestIDs {
-		require.Zero(s.t, s.result(id).ExitCode, id)
-	}
-	s.eventually(func() bool {
-		now := a.Status()
-		return now.Results.Pending == 0 && now.Commands.Running == 0 && now.Commands.Waiting == 0
-	}, "the agent does not come to rest")
-	for _, id := range requestIDs {
-		found := s.results(id)
-		require.Len(s.t, found, 1, id)
-		require.Equal(s.t, wire.ResultID(id, s.cfg.ID), found[0].ResultID)
-		require.Equal(s.t, 1, s.runs(id), id)
-	}
-}
-
-func (s *site) pending(a *agent.Agent, n int) {
-	s.t.Helper()
-	s.eventually(func() bool { return a.Status().Results.Pending == n }, fmt.Sprintf("not %d results pending", n))
-}
-
-func (s *site) running(a *agent.Agent, n int) {
-	s.t.Helper()
-	s.eventually(func() bool { return a.Status().Commands.Running == n }, fmt.Sprintf("not %d commands running", n))
-}
-
 // The broker forgets everything: streams, consumers, what it had. The agent
 // goes on when the backend has created the streams again.
 func TestAWipedBroker(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	a, _ := startAgent(t, s.cfg)
-	ready(t, a)
+	a, _ := s.start()
 	before := s.counting("before", "")
 	s.send(before)
 	s.settled(a, "before")
@@ -127,17 +48,11 @@ func TestAWipedBroker(t *testing.T) {
 func TestStreamsThatAreMissingForAWhile(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	a, _ := startAgent(t, s.cfg)
-	ready(t, a)
+	a, _ := s.start()
 	s.replayed(a, "first")
 	require.NoError(t, s.js.DeleteStream(t.Context(), wire.StreamResults))
 	require.NoError(t, s.js.DeleteStream(t.Context(), wire.StreamExec))
-	var all []string
-	for n := range 5 {
-		id := fmt.Sprint("r-", n)
-		all = append(all, id)
-		s.send(s.counting(id, ""))
-	}
+	all := s.sendMany(5, "")
 	s.pending(a, len(all))
 	s.eventually(func() bool { return a.Status().Results.Failed > 0 }, "no publish was tried")
 	createStreams(t, s.nc)
@@ -175,14 +90,8 @@ func TestResultsWaitForRoomInTheirStream(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.setResultsLimit(16 << 10)
-	a, _ := startAgent(t, s.cfg)
-	ready(t, a)
-	var all []string
-	for n := range 8 {
-		id := fmt.Sprint("r-", n)
-		all = append(all, id)
-		s.send(s.counting(id, "head -c 4000 /dev/zero | tr '\\0' x"))
-	}
+	a, _ := s.start()
+	all := s.sendMany(8, "head -c 4000 /dev/zero | tr '\\0' x")
 	s.eventually(func() bool {
 		r := a.Status().Results
 		return r.Put == 8 && r.Sent == 3 && r.Failed >= 5
@@ -207,14 +116,8 @@ func TestASlowBroker(t *testing.T) {
 	s := newSite(t)
 	proxy := s.throughProxy()
 	proxy.Delay(200 * time.Millisecond)
-	a, _ := startAgent(t, s.cfg)
-	ready(t, a)
-	var all []string
-	for n := range 20 {
-		id := fmt.Sprint("r-", n)
-		all = append(all, id)
-		s.send(s.counting(id, ""))
-	}
+	a, _ := s.start()
+	all := s.sendMany(20, "")
 	s.settled(a, all...)
 }
 
@@ -222,8 +125,7 @@ func TestABrokerThatFreezes(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	proxy := s.throughProxy()
-	a, _ := startAgent(t, s.cfg)
-	ready(t, a)
+	a, _ := s.start()
 	s.send(s.gated("during"))
 	s.running(a, 1)
 	proxy.Freeze()
@@ -239,8 +141,7 @@ func TestAConnectionThatIsCutAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	proxy := s.throughProxy()
-	a, _ := startAgent(t, s.cfg)
-	ready(t, a)
+	a, _ := s.start()
 	var all []string
 	for n := range 10 {
 		id := fmt.Sprint("r-", n)
@@ -259,8 +160,7 @@ func TestAnAcknowledgementThatIsLost(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	proxy := s.throughProxy()
-	a, _ := startAgent(t, s.cfg)
-	ready(t, a)
+	a, _ := s.start()
 	s.send(s.gated("r"))
 	s.running(a, 1)
 	proxy.LoseReplies()
@@ -270,77 +170,4 @@ func TestAnAcknowledgementThatIsLost(t *testing.T) {
 	proxy.Cut()
 	s.settled(a, "r")
 	require.EqualValues(t, 1, a.Status().Results.Duplicates)
-}
-
-// A cloned disk or a renamed host: what the other one has accepted is neither
-// run nor reported, and does not make a command of this one a duplicate. A
-// result that the other one has left goes out as it is.
-func TestAStateFolderOfAnotherHost(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	s.cfg.Concurrency, s.cfg.Grace = 1, 0
-	first, stop := startAgent(t, s.cfg)
-	ready(t, first)
-	s.send(s.counting("done", ""))
-	s.settled(first, "done")
-	require.NoError(t, s.js.DeleteStream(t.Context(), wire.StreamResults))
-	s.send(s.counting("left", ""))
-	s.pending(first, 1)
-	s.send(s.gated("started"))
-	s.running(first, 1)
-	s.send(s.counting("accepted", ""))
-	s.eventually(func() bool { return first.Status().Commands.Waiting == 1 }, "not accepted")
-	stop() // "started" is ended and has its result
-
-	theirs := []string{"left", "started"}
-	s.cfg.ID = "PC-2"
-	second, _ := startAgent(t, s.cfg)
-	ready(t, second)
-	createStreams(t, s.nc)
-	s.pending(second, 0)
-	for _, id := range theirs {
-		require.Len(t, s.results(id), 1)
-		require.Equal(t, pcID, s.results(id)[0].PCID)
-	}
-	require.Empty(t, s.results("accepted"))
-	require.Zero(t, s.runs("accepted"))
-
-	for _, id := range []string{"done", "accepted"} { // the same IDs, as in a command to all hosts
-		data, err := s.counting(id, "").Encode()
-		require.NoError(t, err)
-		require.NoError(t, s.nc.Publish(wire.CommandsAll(), data))
-		require.Equal(t, "PC-2", s.result(id).PCID)
-	}
-	require.Equal(t, 2, s.runs("done"), "once on each host")
-	require.Equal(t, 1, s.runs("accepted"))
-}
-
-// Two hosts answer one command to all; the result of the first one is still in
-// the folder when the second one has its own.
-func TestAResultOfAnotherHostDoesNotHideTheOwn(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	require.NoError(t, s.js.DeleteStream(t.Context(), wire.StreamResults))
-	command, err := s.counting("r", "").Encode()
-	require.NoError(t, err)
-	for _, id := range []string{pcID, "PC-2"} {
-		s.cfg.ID = id
-		a, stop := startAgent(t, s.cfg)
-		ready(t, a)
-		s.eventually(func() bool { // repeated, should it come twice: the replay brings it too
-			require.NoError(t, s.nc.Publish(wire.CommandsAll(), command))
-			return a.Status().Results.Put+a.Status().Results.Kept == 1
-		}, "no result stored")
-		stop()
-	}
-	createStreams(t, s.nc)
-	a, _ := startAgent(t, s.cfg)
-	ready(t, a)
-	s.pending(a, 0)
-	require.Equal(t, 2, s.runs("r"))
-	var hosts []string
-	for _, r := range s.results("r") {
-		hosts = append(hosts, r.PCID)
-	}
-	require.ElementsMatch(t, []string{pcID, "PC-2"}, hosts)
 }

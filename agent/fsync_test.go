@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/exec"
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
@@ -46,39 +48,81 @@ func (f countedFile) Sync() error {
 	return f.File.Sync()
 }
 
-// A command that comes alone costs five syncs from its admission to the unlink
-// of its result: accepted, started, the result's file, its folder, finished.
-func TestACommandAloneCostsFiveSyncs(t *testing.T) {
+// CountSyncs counts into n what the agent syncs.
+func CountSyncs(n *atomic.Int64) Option {
+	return func(o *options) error {
+		o.fs = syncCounter{FS: atomicfile.OS, syncs: n}
+		return nil
+	}
+}
+
+// countingAgent is an agent over fakes that runs until the test ends, with the
+// number of its syncs.
+func countingAgent(t *testing.T, opts ...Option) (*Agent, *jstest.Fake, *atomic.Int64) {
 	fake := jstest.NewFake()
 	for _, s := range wire.Streams() {
 		_, err := fake.JetStream().CreateStream(t.Context(), jetstream.StreamConfig{Name: s.Name, Subjects: s.Subjects})
 		require.NoError(t, err)
 	}
-	var syncs atomic.Int64
-	counting := func(o *options) error {
-		o.fs = syncCounter{FS: atomicfile.OS, syncs: &syncs}
-		return nil
-	}
+	syncs := new(atomic.Int64)
 	cfg := DefaultConfig()
 	cfg.ID, cfg.StateDir = "PC-1", t.TempDir()
-	a, err := New(cfg, WithTransport(fake.Conn(), fake.JetStream()), WithLogger(slog.New(slog.DiscardHandler)), counting)
+	a, err := New(cfg, append(opts, WithTransport(fake.Conn(), fake.JetStream()), WithLogger(slog.New(slog.DiscardHandler)), CountSyncs(syncs))...)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- a.Run(ctx) }()
 	<-a.Ready()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+	return a, fake, syncs
+}
 
-	for _, id := range []string{"first", "second", "third"} {
-		before, sent := syncs.Load(), a.Status().Results.Sent
-		data, err := wire.Command{ID: "j", Version: "1", RequestID: id, Shell: "sh", Script: "echo", TimeoutSecs: 60}.Encode()
-		require.NoError(t, err)
-		require.NoError(t, fake.Conn().Publish(&nats.Msg{Subject: wire.CommandsPC("PC-1"), Data: data}))
-		require.Eventually(t, func() bool {
-			s := a.Status().Results
-			return s.Sent > sent && s.Pending == 0 && s.InFlight == 0
-		}, time.Minute, time.Millisecond)
+func sendEcho(t *testing.T, fake *jstest.Fake, id string) {
+	data, err := wire.Command{ID: "j", Version: "1", RequestID: id, Shell: "sh", Script: "echo", TimeoutSecs: 60}.Encode()
+	require.NoError(t, err)
+	require.NoError(t, fake.Conn().Publish(&nats.Msg{Subject: wire.CommandsPC("PC-1"), Data: data}))
+}
+
+func awaitSent(t *testing.T, a *Agent, sent uint64) {
+	require.Eventually(t, func() bool {
+		s := a.Status().Results
+		return s.Sent >= sent && s.Pending == 0 && s.InFlight == 0
+	}, 2*time.Minute, time.Millisecond)
+}
+
+// A command that comes alone costs five syncs from its admission to the unlink
+// of its result: accepted, started, the result's file, its folder, finished.
+func TestACommandAloneCostsFiveSyncs(t *testing.T) {
+	a, fake, syncs := countingAgent(t)
+	for i, id := range []string{"first", "second", "third"} {
+		before := syncs.Load()
+		sendEcho(t, fake, id)
+		awaitSent(t, a, uint64(i+1))
 		require.LessOrEqual(t, syncs.Load()-before, int64(5))
 	}
-	cancel()
-	require.NoError(t, <-ended)
+}
+
+// In a burst all but the sync of the result's own file is shared. What a command
+// costs to start is left out, so that the machine's other work does not stretch
+// the burst; BenchmarkBurst counts with real shells.
+func TestACommandInABurstCostsLittleMoreThanOneSync(t *testing.T) {
+	const commands = 1000
+	a, fake, syncs := countingAgent(t, WithRunner(exec.RunnerFunc(func(context.Context, exec.Spec) (exec.Outcome, error) {
+		return exec.Outcome{}, nil
+	})))
+	before := syncs.Load()
+	for i := range commands {
+		sendEcho(t, fake, fmt.Sprintf("burst-%d", i))
+	}
+	awaitSent(t, a, commands)
+	each := float64(syncs.Load()-before) / commands
+	t.Logf("%.2f syncs a command", each)
+	most := 1.4
+	if raceDetector { // everything but the disk is slower, and comes less close together
+		most = 2
+	}
+	require.LessOrEqual(t, each, most)
 }

@@ -9,8 +9,10 @@ import (
 
 	"github.com/kanade-go/kanade/agent/internal/command"
 	"github.com/kanade-go/kanade/agent/internal/events"
+	"github.com/kanade-go/kanade/agent/internal/offload"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/outbox"
+	"github.com/kanade-go/kanade/retry"
 )
 
 // The folders are the contract's, so that full outboxes change hands when one
@@ -30,21 +32,26 @@ type boxes struct {
 }
 
 func (a *Agent) openBoxes(p *parts) error {
+	floor, err := diskFloor(p.dir.Path("."))
+	if err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	p.floor = floor
 	for _, box := range []struct {
 		into   **outbox.Outbox
 		folder string
 		codec  outbox.Codec
 		opts   []outbox.Option
 	}{
-		{&p.boxes.results, resultsFolder, payloadCodec(resultRecord), []outbox.Option{
-			outbox.WithBeforeRemove(afterFinish(p.ledger)),
+		{&p.boxes.results, resultsFolder, resultCodec{resultRecord}, []outbox.Option{
+			outbox.WithBeforeRemove(afterFinish(p.ledger)), outbox.WithLarge(offload.FileThreshold, a.offloader(p).Load),
 			outbox.WithLimit(100_000, 2<<30), outbox.WithOverflow(outbox.OverflowReject),
 		}},
 		{&p.boxes.starts, startsFolder, payloadCodec(startRecord), []outbox.Option{
-			outbox.WithLimit(100_000, 64<<20), outbox.WithOverflow(outbox.OverflowDropOldest),
+			outbox.WithLimit(100_000, 64<<20), outbox.WithFreeDisk(floor), outbox.WithOverflow(outbox.OverflowDropOldest),
 		}},
 		{&p.boxes.observations, observationsFolder, payloadCodec(observationRecord), []outbox.Option{
-			outbox.WithLimit(100_000, 256<<20), outbox.WithOverflow(outbox.OverflowDropOldest),
+			outbox.WithLimit(100_000, 256<<20), outbox.WithFreeDisk(floor), outbox.WithOverflow(outbox.OverflowDropOldest),
 		}},
 	} {
 		opts := append(box.opts, outbox.WithCodec(box.codec), outbox.WithTransport(p.transport),
@@ -77,15 +84,32 @@ func (b boxes) close() error {
 	return errors.Join(errs...)
 }
 
+// offloader makes the messages of results whose output is too large to travel
+// inside.
+func (a *Agent) offloader(p *parts) *offload.Offloader {
+	return offload.New(p.js, maxPayload(p.transport), func(data []byte) (outbox.Record, error) {
+		return resultRecord("", data)
+	}, a.log.With("component", "offload"))
+}
+
+// maxPayload asks the transport how large a message may be, if it can tell.
+func maxPayload(t retry.Transport) func() int64 {
+	if m, ok := t.(interface{ MaxPayload() int64 }); ok {
+		return m.MaxPayload
+	}
+	return func() int64 { return 0 }
+}
+
 // resultSink names results by their request, as the contract does. In a folder
 // that another pc_id has used, a result of that host for the same request (a
 // command to all) may still be there and must not be taken for ours, so there
 // the result ID is the name.
 func (p *parts) resultSink() command.Sink {
+	sink := roomySink{p.boxes.results, p.boxes.results, p.floor}
 	if p.inherited {
-		return byResultID{p.boxes.results}
+		sink.Sink = byResultID{p.boxes.results}
 	}
-	return p.boxes.results
+	return sink
 }
 
 type byResultID struct{ *outbox.Outbox }
@@ -111,6 +135,11 @@ func (c payloadCodec) Decode(name string, file io.Reader) (outbox.Record, error)
 	}
 	return c(name, data)
 }
+
+// resultCodec looks at a large result without holding it in memory.
+type resultCodec struct{ payloadCodec }
+
+func (resultCodec) Verify(_ string, file io.Reader) error { return offload.Verify(file) }
 
 func resultRecord(_ string, data []byte) (outbox.Record, error) {
 	r, err := wire.DecodeResult(data)

@@ -18,7 +18,7 @@ func TestEveryPackageHasOneDocComment(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if name := entry.Name(); entry.IsDir() && (name == "testdata" || name == ".git" || name == "examples") {
+		if name := entry.Name(); entry.IsDir() && (name == "testdata" || name == "examples" || len(name) > 2 && name[0] == '.') {
 			return filepath.SkipDir
 		}
 		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {

@@ -2,26 +2,32 @@ package agent
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
 // lastFlush is how long the last results may take to be acknowledged at a stop.
 // Those that are not stay on disk for the next start. Together with the grace
-// of running commands (10 s by default), their end (6 s) and what closing
-// takes, a stop stays below the 20 s that a service manager waits.
+// of running commands (10 s by default) and their end (7.5 s at the most) a stop
+// stays below the 20 s that a service manager waits.
 const lastFlush = 2 * time.Second
 
-// stop ends the phases in the reverse order of their start: nothing new comes
-// in, what came in is recorded, what runs gets its grace, results go out.
+// lastArrivals is how long the live messages that the broker has sent already
+// may take to be admitted. It is enough for full subscriptions on a disk that
+// works, and for one that fails or a broker that does not answer it runs beside
+// the grace.
+const lastArrivals = 2 * time.Second
+
+// stop ends the phases: what was received is recorded for the next start while
+// what runs has its grace, then the last results go out.
 func (s *stages) stop(a *Agent, p *parts) {
-	a.log.Info("agent stops: intake ends")
+	a.log.Info("agent stops: intake and commands end")
+	var work sync.WaitGroup
+	work.Go(s.work.Stop)
 	s.intake.Stop()
-	s.stopArriving()
-	p.live.Stop()
-	close(p.arrivals)
+	s.endArrivals(p)
 	s.admission.Stop()
-	a.log.Debug("agent stops: commands end")
-	s.work.Stop()
+	work.Wait()
 	a.log.Debug("agent stops: last results go out")
 	s.delivery.Stop()
 	flushBoxes(p)
@@ -30,6 +36,17 @@ func (s *stages) stop(a *Agent, p *parts) {
 		return
 	}
 	a.log.Info("agent stopped")
+}
+
+// endArrivals lets in what the broker has sent before it knew of the end. Of the
+// live messages there may be no other copy.
+func (s *stages) endArrivals(p *parts) {
+	ctx, cancel := context.WithTimeout(context.Background(), lastArrivals)
+	defer cancel()
+	defer context.AfterFunc(ctx, s.stopArriving)()
+	p.live.Drain(ctx)
+	s.stopArriving()
+	close(p.arrivals)
 }
 
 func flushBoxes(p *parts) {

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/kanade-go/kanade/agent/internal/events"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/retry"
 	"github.com/kanade-go/kanade/retry/jstest"
@@ -57,6 +58,9 @@ func (b *backend) stop() {
 		e, err := wire.DecodeObsEvent(m.Data)
 		must(err)
 		b.observed = append(b.observed, e)
+		if e.Source == events.Source {
+			b.s.happened("observed: " + e.Kind)
+		}
 	}
 }
 
@@ -98,9 +102,6 @@ func (b *backend) send(o *order, variant int) {
 	b.s.mu.Lock()
 	data := o.encoded(variant, b.s.began)
 	b.s.mu.Unlock()
-	if o.command.Jitter() > 0 {
-		b.s.drewChance()
-	}
 	must(b.client.Conn().Publish(&nats.Msg{Subject: o.subject, Data: data}))
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/retry"
 )
 
@@ -22,8 +23,13 @@ type simTransport struct {
 func (t simTransport) Subscribe(subject string, pending int, h func(*nats.Msg)) (retry.Subscription, error) {
 	return t.Transport.Subscribe(subject, pending, func(m *nats.Msg) {
 		t.l.travel("live " + m.Subject)
+		if execID, ok := wire.KillExecID(m.Subject); ok {
+			t.l.killed(execID, func() { h(m) })
+			return
+		}
 		t.l.heard(m.Data)
 		h(m)
+		t.l.handedOver(m.Data)
 	})
 }
 
@@ -108,6 +114,14 @@ func (l *life) arrived(data []byte) {
 		l.s.mu.Lock()
 		defer l.s.mu.Unlock()
 		o.arrived = true
+	}
+}
+
+// handedOver notes that the agent has a live copy. If nothing but orderly stops
+// ends its lives, it must not lose it: what has reached it is recorded first.
+func (l *life) handedOver(data []byte) {
+	if l.s.plan.calm && !l.isPast(lastArrivals) {
+		l.acked(data)
 	}
 }
 

@@ -55,12 +55,6 @@ func (l logs) WithAttrs(more []slog.Attr) slog.Handler {
 }
 
 func (l logs) Handle(_ context.Context, r slog.Record) error {
-	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == "wait" {
-			l.s.drewChance() // every pause before another attempt has some
-		}
-		return true
-	})
 	r.AddAttrs(l.attrs...)
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
@@ -68,12 +62,8 @@ func (l logs) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// drewChance notes that from here on the history depends on more than the seed:
-// the agent's jitter comes from a source that nobody can set.
-func (s *sim) drewChance() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.chance == 0 {
-		s.chance = time.Since(s.began)
-	}
+// jitter is what the agent itself draws. It depends on the instant, so that two
+// draws that change places in one do not change all that follow.
+func (s *sim) jitter() float64 {
+	return s.dice(fmt.Sprint("jitter at ", time.Since(s.began))).Float64()
 }

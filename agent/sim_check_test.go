@@ -36,6 +36,8 @@ func (s *sim) unrest() string {
 		return "commands are open"
 	case pending(p) > 0:
 		return "records are pending"
+	case stuck(p) > 0:
+		return "records are set aside, and the broker refuses none for good"
 	}
 	required := s.required()
 	s.mu.Lock()
@@ -52,6 +54,13 @@ func pending(p *parts) (n int) {
 	for _, box := range p.boxes.all() {
 		stats := box.Stats()
 		n += stats.Pending + stats.Corrupt
+	}
+	return n
+}
+
+func stuck(p *parts) (n int) {
+	for _, box := range p.boxes.all() {
+		n += box.Stats().Stuck
 	}
 	return n
 }
@@ -98,6 +107,7 @@ func (s *sim) checkOrders() {
 			continue
 		}
 		s.checkResults(o)
+		s.checkVerdict(o)
 		s.checkEmitted(o)
 		s.checkStarts(o, o.results[0])
 		s.countResult(o)
@@ -114,8 +124,10 @@ func (s *sim) checkResults(o *order) {
 	if o.results[0].ExitCode == wire.ExitInterrupted && len(o.starts) == 0 && s.isOrderly() {
 		s.problem("%s was reported as interrupted, and nothing interrupted it", o.id)
 	}
-	if want := wire.ResultID(o.id, simPCID); o.results[0].ResultID != want {
-		s.problem("%s has the result ID %s, want %s", o.id, o.results[0].ResultID, want)
+	for _, r := range o.results {
+		if want := wire.ResultID(o.id, simPCID); r.ResultID != want {
+			s.problem("%s has the result ID %s, want %s", o.id, r.ResultID, want)
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ func (c coverage) missing() []string {
 // expected must all occur among the default seeds.
 var expected = slices.Concat(
 	prefixed("fault: ",
-		"disconnect", "start without a broker", "duplicate", "conflict", "kill", "clock step",
+		"disconnect", "start without a broker", "duplicate", "conflict", "kill", "clock step forward", "clock step back",
 		"acknowledgement of a publish lost", "consumer deleted",
 		"stream "+wire.StreamExec+" deleted", "stream "+wire.StreamResults+" deleted",
 		"subscribe fails", jstest.OpPublish+" fails", jstest.OpStream+" fails", jstest.OpConsumer+" fails",
@@ -51,6 +51,9 @@ var expected = slices.Concat(
 	prefixed("result: ",
 		"exit code of the script", "failed", "interrupted", "too late", "stale", "killed", "agent stopped", "timeout", "stored twice",
 		"output stored as events", "keeps output that was not stored as events"),
+	prefixed("verdict over a restart: ", "failed", "interrupted", "killed", "too late"),
+	prefixed("kill: ", "on disk before the start"),
+	prefixed("observed: ", "command_admission_conflict"),
 	prefixed("order: ", "run again after a crash", "taken by its conflict", "lost by its sender, who did not send it again"),
 )
 

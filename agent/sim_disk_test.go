@@ -34,7 +34,7 @@ func (d disk) found(s *sim) disk {
 	for _, folder := range folders {
 		f := d[folder]
 		r := s.dice("found " + folder)
-		after[folder] = f.Survivors(r.IntN(f.Unsynced()+1), faultfs.Contents(r.IntN(3)))
+		after[folder] = f.Survivors(r.IntN(f.Unsynced()+1), faultfs.Contents(r.IntN(int(faultfs.Holed)+1)))
 	}
 	return after
 }
@@ -43,7 +43,7 @@ func (d disk) found(s *sim) disk {
 func (d disk) copy() disk {
 	c := disk{}
 	for folder, f := range d {
-		c[folder] = f.Survivors(f.Unsynced(), faultfs.Kept)
+		c[folder] = seen(f)
 	}
 	return c
 }
@@ -135,6 +135,9 @@ func (f lifeFS) Rename(from, to string) error {
 	if err := f.step("rename", from); err != nil {
 		return err
 	}
+	if filepath.Base(filepath.Dir(to)) == resultsFolder {
+		f.l.stores(strings.TrimSuffix(filepath.Base(to), ".json"))
+	}
 	return f.folder(from).Rename(from, to)
 }
 
@@ -169,7 +172,11 @@ func (f lifeFS) Stat(name string) (fs.FileInfo, error) {
 	if f.l.isDead() {
 		return nil, errCut
 	}
+	if dir, ok := f.l.s.dirs.Load(name); ok {
+		return dir.(fs.FileInfo), nil
+	}
 	if dir, err := os.Stat(name); err == nil {
+		f.l.s.dirs.Store(name, dir) // the real folder never changes
 		return dir, nil
 	}
 	return f.folder(name).Stat(name)

@@ -59,6 +59,7 @@ func (h *host) settle(l *life, end ending) {
 	if end == powerCut || end == killed {
 		h.s.countRows(d.copy())
 	}
+	h.s.keepVerdicts(d, l.n)
 	h.s.mu.Lock()
 	defer h.s.mu.Unlock()
 	h.disk, h.life = d, nil

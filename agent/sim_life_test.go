@@ -35,6 +35,7 @@ type life struct {
 	closing bool
 	steps   int
 	endedAt time.Time
+	stopAt  time.Time // of an orderly stop
 }
 
 func (l *life) run() error {
@@ -96,7 +97,7 @@ func (l *life) finish(how ending, why string) {
 	if l.dead || l.end == stopped && how == stopped {
 		return
 	}
-	l.end = how
+	l.end, l.stopAt = how, time.Now()
 	l.s.note("life %d: %s: %s", l.n, endingNames[how], why)
 	l.s.happened("end: " + endingNames[how])
 	if how != stopped {
@@ -127,6 +128,16 @@ func (l *life) isDead() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.dead
+}
+
+// isEnding: it is dead or was told to stop.
+func (l *life) isEnding() bool { return l.isPast(0) }
+
+// isPast: it is dead, or was told to stop so long ago.
+func (l *life) isPast(d time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dead || l.end == stopped && time.Since(l.stopAt) >= d
 }
 
 func (l *life) isClosing() bool {

@@ -30,13 +30,16 @@ type order struct {
 	variants [][]byte // [0]: the order; the others: conflicts with it
 	arrived  bool     // a copy has reached the agent
 	heard    int      // the last life, from 1, that a live copy has reached
-	acked    bool     // a replayed copy was acknowledged
+	acked    bool     // the agent has taken it over
 	answered bool     // the backend has seen its result
 	starts   []start
 	running  int
 	results  []wire.Result
 	raw      []string
 	found    string // the result that a crash has left on the disk
+
+	verdict   string // the result that the ledger has promised on disk
+	concluded int    // the life in which it did
 }
 
 // start is one start of an order's script.

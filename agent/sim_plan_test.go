@@ -212,8 +212,10 @@ func clockStep(r *rand.Rand, at time.Duration) event {
 	}
 	return event{at, "the clock is set to " + offset.String(), func(s *sim) {
 		s.mu.Lock()
+		before := s.offset
 		s.offset = offset.Truncate(time.Second)
+		forward := s.offset > before
 		s.mu.Unlock()
-		s.happened("fault: clock step")
+		s.happened("fault: clock step " + map[bool]string{true: "forward", false: "back"}[forward])
 	}}
 }

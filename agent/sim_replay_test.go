@@ -1,8 +1,9 @@
 package agent
 
 import (
+	"cmp"
+	"flag"
 	"fmt"
-	"math"
 	"slices"
 	"testing"
 	"time"
@@ -10,25 +11,30 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+var replays = flag.Int("sim.replays", 60, "how many seeds to simulate twice")
+
 // TestSimulationReplays holds what makes a failure worth its seed: the same seed
-// is the same history, up to the first time that the agent itself throws dice
-// for a jitter. A few may differ: select picks at random among cases that are
-// ready at the same instant, and under the race detector so does the scheduler.
+// is the same history, to the nanosecond, with everything that the agent logs.
+// One in a hundred may differ, since select picks at random among cases that are
+// ready at the same instant; with a scheduler that does so too, one in three.
 func TestSimulationReplays(t *testing.T) {
-	const seeds, mayDiffer = 60, 3
 	oneAtATime(t)
 	dir := t.TempDir()
-	differ := 0
-	for seed := range int64(seeds) {
-		a, b := simulate(t, seed, dir), simulate(t, seed, dir)
-		x, y := a.story(b.chance), b.story(a.chance)
+	whole := 0
+	for seed := range int64(*replays) {
+		x, y := simulate(t, seed, dir).story(), simulate(t, seed, dir).story()
 		if slices.Equal(x, y) {
+			whole++
 			continue
 		}
-		differ++
 		t.Logf("seed %d, first difference: %s", seed, firstDifference(x, y))
 	}
-	require.LessOrEqual(t, differ, mayDiffer)
+	t.Logf("%d of %d seeds replay whole", whole, *replays)
+	mayDiffer := max(2, *replays/100)
+	if racing {
+		mayDiffer = *replays / 3
+	}
+	require.LessOrEqual(t, *replays-whole, mayDiffer)
 }
 
 func firstDifference(x, y []string) string {
@@ -40,20 +46,22 @@ func firstDifference(x, y []string) string {
 	return "one goes on"
 }
 
-// story is the trace, without logs, until chance came in here or in the other
-// history; 0: never.
-func (s *sim) story(chance time.Duration) []string {
-	until := time.Duration(math.MaxInt64)
-	for _, at := range []time.Duration{s.chance, chance} {
-		if at > 0 {
-			until = min(until, at)
-		}
+// story is the whole trace. What happens in one instant has no order.
+func (s *sim) story() []string {
+	type line struct {
+		at   time.Duration
+		text string
 	}
-	var lines []string
+	var all []line
 	for _, e := range s.trace {
-		if e.log == nil && e.at < until {
-			lines = append(lines, fmt.Sprint(e.at, " ", e.text))
-		}
+		all = append(all, line{e.at, e.String()})
+	}
+	slices.SortStableFunc(all, func(a, b line) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.text, b.text))
+	})
+	var lines []string
+	for _, l := range all {
+		lines = append(lines, fmt.Sprint(l.at, " ", l.text))
 	}
 	return lines
 }

@@ -9,11 +9,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/cryptotest"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/retry/jitter"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
@@ -74,11 +76,11 @@ type sim struct {
 	backend *backend
 	host    *host
 	began   time.Time
+	dirs    sync.Map // what is known of real folders
 
 	mu       sync.Mutex
 	drawn    map[string]int
 	offset   time.Duration // of the host's clock
-	chance   time.Duration // when the agent first drew a random number; 0: never
 	healthy  bool          // no more faults
 	seen     coverage
 	trace    []entry
@@ -103,6 +105,8 @@ func simulate(t *testing.T, seed int64, dir string) (s *sim) {
 	}()
 	synctest.Test(t, func(t *testing.T) {
 		s = newSim(seed, dir)
+		defer jitter.Use(s.jitter)()
+		cryptotest.SetGlobalRandom(t, uint64(seed)) // names of files
 		s.run()
 	})
 	done = true
@@ -196,20 +200,25 @@ func (s *sim) happened(what string) {
 func (s *sim) history() []string {
 	var lines []string
 	for _, e := range s.trace {
-		text := e.text
-		if e.log != nil {
-			text = formatLog(e.log)
-		}
-		lines = append(lines, fmt.Sprintf("%14v  %s", e.at.Round(time.Microsecond), text))
+		lines = append(lines, fmt.Sprintf("%14v  %s", e.at.Round(time.Microsecond), e))
 	}
 	return lines
+}
+
+func (e entry) String() string {
+	if e.log == nil {
+		return e.text
+	}
+	return formatLog(e.log)
 }
 
 func formatLog(r *slog.Record) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "    %s %s", r.Level, r.Message)
 	r.Attrs(func(a slog.Attr) bool {
-		fmt.Fprintf(&b, " %s=%.300v", a.Key, a.Value)
+		if a.Key != "stack" { // addresses are not the seed's
+			fmt.Fprintf(&b, " %s=%.300v", a.Key, a.Value)
+		}
 		return true
 	})
 	return b.String()

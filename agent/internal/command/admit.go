@@ -54,6 +54,8 @@ type admitter struct {
 	log         *slog.Logger
 	counters    *Counters
 
+	refusals, conflicts *allowance
+
 	refusing bool // the ledger could not be written last time
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/kanade-go/kanade/agent/internal/supervise"
 )
 
-// record commits the batch. While the disk fails it holds a batch with live
+// record commits the batch. While the disk fails, or has no room for results, it holds a batch with live
 // copies, which nobody would deliver again, and with it all that comes after: the
 // subscriptions buffer. A full ledger is no passing fault; it turns all away.
 func (a *admitter) record(ctx context.Context, batch []Admission, arrivals []arrival) error {
@@ -17,7 +17,7 @@ func (a *admitter) record(ctx context.Context, batch []Admission, arrivals []arr
 		return nil
 	}
 	for {
-		err := a.ledger.Record(batch)
+		err := a.accept(batch)
 		a.report(ctx, err, len(batch))
 		if err == nil || errors.Is(err, errLedgerFull) || errors.Is(err, errLineTooLong) || !holdsLive(arrivals) {
 			return err
@@ -36,10 +36,10 @@ func holdsLive(arrivals []arrival) bool {
 func (a *admitter) report(ctx context.Context, err error, commands int) {
 	switch {
 	case err != nil && !a.refusing:
-		a.log.Error("commands are not accepted: the ledger takes none", "error", err)
+		a.log.Error("commands are not accepted: they or their results could not be stored", "error", err)
 		a.events.Observe(ctx, "command_admission_unavailable", map[string]string{"error": err.Error()})
 	case err == nil && a.refusing:
-		a.log.Info("commands are accepted again: the ledger can be written")
+		a.log.Info("commands are accepted again")
 	}
 	a.refusing = err != nil
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 )
@@ -28,7 +29,7 @@ type journal struct {
 	// mu also guards what snapshot reads, so that a change of state and its
 	// line are one step.
 	mu        sync.Mutex
-	idle      *sync.Cond // signalled when writing ends
+	idle      *sync.Cond // signalled when writing ends, and at the close
 	file      atomicfile.File
 	size      int64
 	pending   []byte
@@ -131,6 +132,25 @@ func (j *journal) wait(ticket uint64) error {
 		}
 	}
 	return nil
+}
+
+// linger gives others up to pause to sync the ticket's line along with theirs.
+// It is called with mu held, like wait, which must follow.
+func (j *journal) linger(ticket uint64, pause time.Duration) {
+	if j.durable >= ticket || j.closed {
+		return
+	}
+	over := false
+	timer := time.AfterFunc(pause, func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		over = true
+		j.idle.Broadcast()
+	})
+	defer timer.Stop()
+	for j.durable < ticket && !over && !j.closed {
+		j.idle.Wait()
+	}
 }
 
 func (j *journal) writePending() error {
@@ -251,6 +271,7 @@ func (j *journal) close() error {
 		return nil
 	}
 	j.closed = true
+	j.idle.Broadcast()
 	if j.file == nil {
 		return nil
 	}

@@ -3,8 +3,9 @@ package command
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
+	"math/bits"
 	"time"
 
 	"github.com/kanade-go/kanade/agent/internal/delivery"
@@ -71,15 +72,6 @@ func (a *admitter) isNew(ctx context.Context, x *arrival, inBatch map[Key]Sum) b
 	return known == Unknown
 }
 
-func (a *admitter) refuseConflict(ctx context.Context, x *arrival) {
-	a.counters.conflicts.Add(1)
-	a.drop(x, delivery.Ack, "a command was not run: its request ID was used before for another command",
-		"request_id", x.command.RequestID, "job", x.command.ID)
-	a.events.Observe(ctx, "command_admission_conflict", map[string]string{
-		"request_id": x.command.RequestID, "manifest_id": x.command.ID,
-	})
-}
-
 // verified asks the verifier. One that panics trusts nobody.
 func (a *admitter) verified(ctx context.Context, x *arrival) (err error) {
 	if a.verify == nil {
@@ -95,39 +87,13 @@ func (a *admitter) verified(ctx context.Context, x *arrival) (err error) {
 	return a.verify(ctx, Received{Data: x.Data, Subject: x.Subject, Source: x.Source, Command: x.command})
 }
 
-// refuse answers a command that must not be trusted. It leaves no trace in the
-// ledger, so that a corrected one may use the request ID again.
-func (a *admitter) refuse(ctx context.Context, x *arrival, reason error) {
-	a.counters.refused.Add(1)
-	r := VerdictResult(x.command, a.pcID, Verdict{ExitCode: wire.ExitRefused, Reason: "refused: " + reason.Error()}, a.now())
-	r.ResultID = wire.RefusalID(x.command.RequestID, a.pcID)
-	record := RecordOf(r)
-	record.Name = r.ResultID
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	if err := a.sink.Put(ctx, record); err != nil {
-		a.log.Error("a refusal was not stored", "request_id", x.command.RequestID, "error", err)
-		x.Answer(delivery.Nak)
-		return
-	}
-	a.drop(x, delivery.Ack, "a command was refused", "request_id", x.command.RequestID, "error", reason)
-}
-
-func (a *admitter) drop(x *arrival, s delivery.Settlement, msg string, args ...any) {
-	a.log.Warn(msg, append([]any{"subject", x.Subject, "source", x.Source}, args...)...)
-	if s == delivery.Term {
-		a.counters.unreadable.Add(1)
-	}
-	x.Answer(s)
-}
-
 func (a *admitter) admission(x *arrival) Admission {
 	ad := Admission{Key: x.key, Sum: x.sum, Stamp: x.Stamp, Body: x.Data}
 	if !x.verdict.Run {
 		ad.Result = VerdictResult(x.command, a.pcID, x.verdict, a.now()).Encode()
 		return ad
 	}
-	if jitter := jitterOf(x.command.JitterSecs); jitter > 0 {
+	if jitter := jitterOf(x.key, x.command.JitterSecs); jitter > 0 {
 		x.due = a.now().Add(jitter)
 		ad.Due = x.due
 	}
@@ -138,10 +104,17 @@ func (a *admitter) admission(x *arrival) Admission {
 // for a week.
 const maxJitter = uint64(7 * 24 * time.Hour / time.Second)
 
-// jitterOf draws a whole number of seconds in [0, secs); 0 and 1 mean none.
-func jitterOf(secs uint64) time.Duration {
+// jitterOf is a whole number of seconds in [0, secs); 0 and 1 mean none.
+//
+// It is a function of the key, which is a SHA-256 of host and request: over the
+// hosts that one command goes to, and over the commands of one host, its values
+// are as even and as unrelated as drawn ones. Unlike a draw it comes out the same
+// for every copy of the command, also for one that is delivered again because
+// the agent died before it could record the first.
+func jitterOf(key Key, secs uint64) time.Duration {
 	if secs <= 1 {
 		return 0
 	}
-	return time.Duration(rand.Uint64N(min(secs, maxJitter))) * time.Second
+	share, _ := bits.Mul64(binary.BigEndian.Uint64(key[:8]), min(secs, maxJitter))
+	return time.Duration(share) * time.Second
 }

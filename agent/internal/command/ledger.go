@@ -1,7 +1,6 @@
 package command
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -98,7 +97,7 @@ type Recovered struct {
 // used for dedupe. Torn says how many lines a power cut had left unreadable;
 // they are dropped: nobody was told that they were written.
 func OpenLedger(fsys atomicfile.FS, dir, pcID string, now func() time.Time) (l *Ledger, torn int, err error) {
-	if err := fsys.MkdirAll(dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(fsys, dir, 0o700); err != nil {
 		return nil, 0, fmt.Errorf("command: create ledger folder: %w", err)
 	}
 	opened := time.Now()
@@ -125,7 +124,12 @@ func (l *Ledger) settle(torn int) error {
 	if forgotten := l.prune(); torn > 0 || forgotten > 0 || l.journal.grown() {
 		return l.journal.rewrite()
 	}
-	return l.journal.sync()
+	if err := l.journal.sync(); err != nil {
+		// What a failed sync has dropped can still be read, and the next sync says
+		// nothing of it.
+		return l.journal.rewrite()
+	}
+	return nil
 }
 
 // LedgerFile is the name of a pc_id's file.
@@ -200,28 +204,6 @@ func (l *Ledger) Verdict(key Key) (result []byte, ok bool) {
 	return e.result, true
 }
 
-// Start records, durably, that the command starts now, for the attempt-th
-// time. Unless it returns nil, the command must not be started.
-func (l *Ledger) Start(key Key, attempt int) error {
-	l.journal.mu.Lock()
-	defer l.journal.mu.Unlock()
-	e, ok := l.entries[key]
-	if !ok || e.starts != attempt-1 || e.state != accepted && e.state != started {
-		return errNotOpen
-	}
-	ticket, err := l.append(line{Op: opStart, Key: key, At: l.now(), Attempt: attempt})
-	if err != nil {
-		return err
-	}
-	before := e.state
-	e.state, e.starts = started, attempt
-	if err := l.journal.wait(ticket); err != nil {
-		e.state, e.starts = before, attempt-1
-		return err
-	}
-	return nil
-}
-
 // Hold takes back the mark of a command that was not started after all. It does
 // not wait for the disk: without the line a restart reports it as interrupted.
 func (l *Ledger) Hold(key Key) {
@@ -266,53 +248,6 @@ func (l *Ledger) Conclude(key Key, result []byte) error {
 		return err
 	}
 	return nil
-}
-
-// Finish records that the command's result is in the outbox. It does not wait
-// for the disk: whoever removes the result does, in WaitFinished.
-func (l *Ledger) Finish(key Key) error {
-	l.journal.mu.Lock()
-	defer l.journal.mu.Unlock()
-	e, ok := l.entries[key]
-	if !ok || e.state == finished {
-		return nil
-	}
-	ticket, err := l.append(line{Op: opFinish, Key: key, At: l.now(), Stamp: e.stamp})
-	if err != nil {
-		return err
-	}
-	l.backlog -= int64(len(e.body) + len(e.result))
-	e.state, e.closed, e.body, e.result = finished, ticket, nil, nil
-	l.changed.Broadcast()
-	return nil
-}
-
-// WaitFinished returns nil once the command is finished and that is on disk.
-// A command that the ledger does not know (a file that another release left)
-// has nothing to wait for.
-func (l *Ledger) WaitFinished(ctx context.Context, key Key) error {
-	stop := context.AfterFunc(ctx, func() {
-		l.journal.mu.Lock()
-		defer l.journal.mu.Unlock()
-		l.changed.Broadcast()
-	})
-	defer stop()
-	l.journal.mu.Lock()
-	defer l.journal.mu.Unlock()
-	for {
-		e, ok := l.entries[key]
-		switch {
-		case !ok:
-			return nil
-		case e.state == finished:
-			return l.journal.wait(e.closed)
-		case ctx.Err() != nil:
-			return fmt.Errorf("command: wait for the ledger to close a command: %w", ctx.Err())
-		case l.journal.closed:
-			return errJournalClosed
-		}
-		l.changed.Wait()
-	}
 }
 
 // Counts is a summary for Status.

@@ -46,8 +46,8 @@ var errTorn = errors.New("torn journal line")
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // maxLine bounds what is written and read as one line: a command of NATS's
-// largest payload (64 MiB) in base64, with room for the rest.
-const maxLine = 96 << 20
+// largest payload (64 MiB) in base64, with room for the rest. Only tests change it.
+var maxLine = 96 << 20
 
 var errLineTooLong = fmt.Errorf("command: a command or result of this size does not fit a ledger line of %d bytes", maxLine)
 

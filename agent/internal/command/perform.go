@@ -52,6 +52,7 @@ type performer struct {
 	slots    chan struct{} // one a running command
 	inFlight chan struct{} // running, or on the way to the disk
 	ahead    atomic.Int64  // taken from the queue, without a slot yet
+	fewer    chan struct{} // holds one signal: ahead went down
 	started  atomic.Int64
 	quick    atomic.Bool // the last command was over soon
 	blocked  atomic.Bool // the ledger could not be written last time
@@ -70,16 +71,23 @@ func (p *performer) runQueued(ctx, stop, store context.Context) error {
 	active.Go(func() { p.mark(ctx, stop, marked) })
 	for r := range marked {
 		p.place(ctx, r)
-		p.handle(store, &active, r.item, func() (wire.Result, bool) { return p.finish(stop, r) })
+		p.handle(store, &active, r.item, r.leave, func() (wire.Result, bool) {
+			result, ok := p.finish(stop, r)
+			if !large(result) {
+				r.leave()
+			}
+			return result, ok
+		})
 	}
 	return ctx.Err()
 }
 
 // handle works on one command in a goroutine of its own, which gives back its
-// place among those in flight.
-func (p *performer) handle(store context.Context, active *sync.WaitGroup, it item, work func() (wire.Result, bool)) {
+// place among those in flight, and its slot at the latest then.
+func (p *performer) handle(store context.Context, active *sync.WaitGroup, it item, leave func(), work func() (wire.Result, bool)) {
 	active.Go(func() {
 		defer func() { <-p.inFlight }()
+		defer leave()
 		if result, ok := p.protect(it, work); ok {
 			p.deliver(store, it.key, result)
 		}
@@ -99,7 +107,7 @@ func (p *performer) runVerdicts(ctx, store context.Context) error {
 			<-p.inFlight
 			return err
 		}
-		p.handle(store, &active, it, func() (wire.Result, bool) { return p.answer(it) })
+		p.handle(store, &active, it, func() {}, func() (wire.Result, bool) { return p.answer(it) })
 	}
 }
 
@@ -135,6 +143,9 @@ func (p *performer) killWaiting(key Key) {
 
 // answer returns the recorded verdict of a command.
 func (p *performer) answer(it item) (wire.Result, bool) {
+	if it.owed != nil && !p.settle(it) {
+		return wire.Result{}, false
+	}
 	payload, ok := p.ledger.Verdict(it.key)
 	if !ok {
 		return wire.Result{}, false
@@ -170,17 +181,26 @@ func (p *performer) conclude(ctx context.Context, it item, c wire.Command, v Ver
 }
 
 // putBack returns a command that could not be marked as started: without that
-// mark it must not run. It is tried again in a while.
+// mark it must not run. It is tried again in a while. One that the ledger has in
+// another state than expected never could be: it is reported as interrupted.
 func (p *performer) putBack(stop context.Context, it item, err error) {
-	if stop.Err() != nil || errors.Is(err, errJournalClosed) {
-		return // the next start finds it accepted
+	switch {
+	case errors.Is(err, errNotOpen):
+		p.owe(it, interruptedResult(p.commandOf(it), p.pcID, p.now(), p.now()))
+	case stop.Err() != nil, errors.Is(err, errJournalClosed): // the next start finds it accepted
+	default:
+		p.blockedBy(stop, err)
+		p.queue.push(it.key, time.Now().Add(ledgerPause), it.attempt)
 	}
+}
+
+// blockedBy tells once that nothing gets on.
+func (p *performer) blockedBy(ctx context.Context, err error) {
 	level := slog.LevelDebug
 	if !p.blocked.Swap(true) {
 		level = slog.LevelError
 	}
-	p.log.Log(stop, level, "commands wait: the ledger cannot be written, and nothing starts without it", "error", err, "wait", ledgerPause)
-	p.queue.push(it.key, time.Now().Add(ledgerPause), it.attempt)
+	p.log.Log(ctx, level, "commands wait: nothing starts unless its start and its result can be stored", "error", err, "wait", ledgerPause)
 }
 
 const ledgerPause = 5 * time.Second

@@ -5,11 +5,13 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/kanade-go/kanade/agent/wire"
 )
 
 // queue holds what was accepted and waits to run: by due time, then in the
-// order of arrival. It holds keys only; the ledger has the commands, and bounds
-// how many there can be.
+// order of arrival. It holds keys, and seldom a result; the ledger has the
+// commands, and bounds how many there can be.
 type queue struct {
 	mu     sync.Mutex
 	items  waiting
@@ -24,6 +26,7 @@ type item struct {
 	order   uint64
 	place   int
 	attempt int
+	owed    *wire.Result // what the ledger is still to record before the answer, or nil
 }
 
 func newQueue() *queue {
@@ -32,11 +35,20 @@ func newQueue() *queue {
 
 // push adds a command that may not start before due.
 func (q *queue) push(key Key, due time.Time, attempt int) {
+	q.add(&item{key: key, due: due, attempt: attempt})
+}
+
+// pushOwed adds one whose result is not in the ledger yet.
+func (q *queue) pushOwed(it item, due time.Time) {
+	q.add(&item{key: it.key, due: due, attempt: it.attempt, owed: it.owed})
+}
+
+func (q *queue) add(it *item) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.order++
-	it := &item{key: key, due: due, order: q.order, attempt: attempt}
-	q.places[key] = it
+	it.order = q.order
+	q.places[it.key] = it
 	heap.Push(&q.items, it)
 	q.signal()
 }
@@ -74,6 +86,14 @@ func (q *queue) pop(ctx context.Context) (item, error) {
 		case <-timer.C:
 		}
 	}
+}
+
+// poll returns the next command if one is due.
+func (q *queue) poll() (item, bool) {
+	if it, _ := q.next(); it != nil {
+		return *it, true
+	}
+	return item{}, false
 }
 
 // next returns the item that is due, or how long to wait for one.

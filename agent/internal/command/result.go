@@ -12,9 +12,23 @@ import (
 // VerdictResult is the result of a command that did not run.
 func VerdictResult(c wire.Command, pcID string, v Verdict, now time.Time) wire.Result {
 	r := resultFor(c, pcID)
-	r.ExitCode, r.Stderr = v.ExitCode, v.Reason
+	r.ExitCode, r.Stderr = v.ExitCode, shortened(v.Reason, maxReason)
 	r.StartedAt, r.FinishedAt = now.UTC(), now.UTC()
 	return r
+}
+
+// maxReason bounds why a command did not run: the reason stands in the ledger.
+const maxReason = 16 << 10
+
+// shortened leaves out the middle of a text that is longer than limit bytes.
+func shortened(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	c := exec.NewCapture(limit)
+	_, _ = c.Write([]byte(text)) // a Capture never fails
+	kept, _ := c.Bytes()
+	return string(kept)
 }
 
 // resultFor fills what every result of the command has. The ID follows from
@@ -59,28 +73,13 @@ func resultOfRun(c wire.Command, pcID string, o exec.Outcome, err, cause error) 
 	return r
 }
 
-// maxResult is what a result may be as JSON: what a broker takes by default
-// (1 MiB), less the rest of the message. Escapes make up to six bytes of one.
-const maxResult = 1<<20 - 64<<10
+// largeResult is the output, in bytes, above which a result keeps its slot until
+// it is on disk. So a disk that takes nothing stops the commands with large
+// output before their results fill the memory: there are never more of those
+// than slots.
+const largeResult = 1 << 20
 
-// fitted leaves out of the middle of both streams what would make the result
-// larger than any broker takes.
-func fitted(r wire.Result) wire.Result {
-	for limit := max(len(r.Stdout), len(r.Stderr)); len(r.Encode()) > maxResult; limit /= 2 {
-		r.Stdout, r.Stderr = shortened(r.Stdout, limit), shortened(r.Stderr, limit)
-	}
-	return r
-}
-
-func shortened(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	c := exec.NewCapture(limit)
-	_, _ = c.Write([]byte(text)) // a Capture never fails
-	kept, _ := c.Bytes()
-	return string(kept)
-}
+func large(r wire.Result) bool { return len(r.Stdout)+len(r.Stderr) > largeResult }
 
 // failureOf says why a started command did not come to its own end.
 func failureOf(c wire.Command, o exec.Outcome, err, cause error) string {

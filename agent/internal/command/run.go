@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ type candidate struct {
 	placed chan struct{} // closed when it has a slot, or needs none
 
 	// Set before ready is closed.
+	runs     bool // by the decision
 	marked   bool // as started; otherwise result and ok say what to do
 	result   wire.Result
 	ok       bool
@@ -25,50 +27,96 @@ type candidate struct {
 	bound    func() (context.Context, context.CancelCauseFunc)
 
 	slot bool // set before placed is closed
+	// leave gives the slot back, if there is one; further calls do nothing.
+	leave func()
 }
 
-// mark takes commands from the queue and marks them as started, several at a
-// time, ahead of their slots. It closes marked when ctx ends.
+// mark takes commands from the queue and marks them as started, several with one
+// sync, ahead of their slots. It closes marked when ctx ends.
 func (p *performer) mark(ctx, stop context.Context, marked chan<- *candidate) {
 	defer close(marked)
 	var last *candidate
 	for p.mayMark(ctx, last) {
-		it, err := p.queue.pop(ctx)
-		if err != nil {
-			<-p.inFlight
+		group := p.nextGroup(ctx)
+		if len(group) == 0 {
 			return
 		}
-		last = &candidate{item: it, ready: make(chan struct{}), placed: make(chan struct{})}
-		p.ahead.Add(1)
-		go p.prepare(stop, last) // place waits for its end
-		marked <- last
+		last = group[len(group)-1]
+		p.ahead.Add(int64(len(group)))
+		go p.prepare(stop, group) // place waits for its end
+		for _, r := range group {
+			marked <- r
+		}
 	}
 }
 
-// mayMark takes a place among those in flight. While commands are not quick it
-// also waits until the last one has its slot.
+// mayMark waits until few of those that are marked have no slot yet; while
+// commands are not quick, until none has. Few means enough for the time of a sync.
 func (p *performer) mayMark(ctx context.Context, last *candidate) bool {
+	if last != nil && !p.quick.Load() {
+		select {
+		case <-last.placed:
+		case <-ctx.Done():
+		}
+	}
+	for p.ahead.Load() > int64(min(lookahead/2, cap(p.slots))) {
+		select {
+		case <-p.fewer:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// nextGroup waits for a command that is due, and takes others that are due too
+// while commands are quick. Each takes a place among those in flight.
+func (p *performer) nextGroup(ctx context.Context) (group []*candidate) {
 	if !acquire(ctx, p.inFlight) {
-		return false
+		return nil
 	}
-	if last == nil || p.quick.Load() {
-		return true
-	}
-	select {
-	case <-last.placed:
-		return true
-	case <-ctx.Done():
+	it, err := p.queue.pop(ctx)
+	if err != nil {
 		<-p.inFlight
-		return false
+		return nil
 	}
+	group = append(group, newCandidate(it))
+	for p.quick.Load() && p.ahead.Load()+int64(len(group)) < lookahead {
+		select {
+		case p.inFlight <- struct{}{}:
+		default:
+			return group
+		}
+		it, ok := p.queue.poll()
+		if !ok {
+			<-p.inFlight
+			return group
+		}
+		group = append(group, newCandidate(it))
+	}
+	return group
 }
 
-func (p *performer) prepare(stop context.Context, r *candidate) {
-	defer close(r.ready)
-	r.result, r.ok = p.protect(r.item, func() (wire.Result, bool) { return p.decideAndMark(stop, r) })
+func newCandidate(it item) *candidate {
+	return &candidate{item: it, ready: make(chan struct{}), placed: make(chan struct{}), leave: func() {}}
 }
 
-func (p *performer) decideAndMark(stop context.Context, r *candidate) (wire.Result, bool) {
+// prepare decides about each of the group and marks, with one sync, those that
+// run.
+func (p *performer) prepare(stop context.Context, group []*candidate) {
+	var deciding sync.WaitGroup
+	for _, r := range group {
+		defer close(r.ready)
+		deciding.Go(func() {
+			r.result, r.ok = p.protect(r.item, func() (wire.Result, bool) { return p.decideNow(stop, r) })
+		})
+	}
+	deciding.Wait()
+	p.markAll(stop, slices.DeleteFunc(slices.Clone(group), func(r *candidate) bool { return !r.runs }))
+}
+
+// decideNow returns the result of a command that does not run.
+func (p *performer) decideNow(stop context.Context, r *candidate) (wire.Result, bool) {
 	body, accepted, ok := p.ledger.Body(r.key)
 	if !ok {
 		return wire.Result{}, false
@@ -77,34 +125,58 @@ func (p *performer) decideAndMark(stop context.Context, r *candidate) (wire.Resu
 	if !v.Run {
 		return p.conclude(stop, r.item, c, v)
 	}
-	if err := p.ledger.Start(r.key, r.attempt); err != nil {
+	if err := roomFor(p.sink); err != nil {
 		p.putBack(stop, r.item, err)
 		return wire.Result{}, false
 	}
-	if p.blocked.Swap(false) {
-		p.log.Info("commands start again: the ledger can be written")
+	r.command, r.accepted, r.runs = c, accepted, true
+	return wire.Result{}, false
+}
+
+func (p *performer) markAll(stop context.Context, run []*candidate) {
+	starts := make([]Start, len(run))
+	for i, r := range run {
+		starts[i] = Start{r.key, r.attempt}
 	}
-	ctx, cancel := p.runs.bind(stop, c.ExecID, r.key)
-	r.command, r.accepted, r.killed = c, accepted, ctx.Done()
-	r.bound = func() (context.Context, context.CancelCauseFunc) { return ctx, cancel }
-	r.marked = true
-	return wire.Result{}, true
+	for i, err := range p.ledger.StartAll(starts) {
+		r := run[i]
+		if err != nil {
+			p.putBack(stop, r.item, err)
+			continue
+		}
+		if p.blocked.Swap(false) {
+			p.log.Info("commands start again: the ledger can be written")
+		}
+		ctx, cancel := p.runs.bind(stop, r.command.ExecID, r.key)
+		r.killed = ctx.Done()
+		r.bound = func() (context.Context, context.CancelCauseFunc) { return ctx, cancel }
+		r.marked = true
+	}
 }
 
 // place gives a marked command its slot; one that is killed, or that the end of
 // ctx overtakes, gets none.
 func (p *performer) place(ctx context.Context, r *candidate) {
 	defer close(r.placed)
-	defer p.ahead.Add(-1)
+	defer p.advance()
 	<-r.ready
 	if !r.marked || ctx.Err() != nil {
 		return
 	}
 	select {
 	case p.slots <- struct{}{}:
-		r.slot = true
+		r.slot, r.leave = true, sync.OnceFunc(func() { <-p.slots })
 	case <-r.killed:
 	case <-ctx.Done():
+	}
+}
+
+// advance tells mark that one less waits for its slot.
+func (p *performer) advance() {
+	p.ahead.Add(-1)
+	select {
+	case p.fewer <- struct{}{}:
+	default:
 	}
 }
 
@@ -115,9 +187,6 @@ func (p *performer) finish(stop context.Context, r *candidate) (wire.Result, boo
 	}
 	ctx, cancel := r.bound()
 	defer cancel(nil)
-	if r.slot {
-		defer func() { <-p.slots }()
-	}
 	killed := errors.Is(context.Cause(ctx), errKilled)
 	if !r.slot && !killed {
 		p.ledger.Hold(r.key) // the agent stops; the next start runs it
@@ -157,5 +226,5 @@ func (p *performer) start(ctx context.Context, r *candidate) wire.Result {
 	if c.Emit != nil && result.ExitCode == 0 && p.events.Emit(context.WithoutCancel(ctx), c, result.Stdout) {
 		result.Stdout = ""
 	}
-	return fitted(result)
+	return result
 }

@@ -79,11 +79,12 @@ func New(cfg Config) *Service {
 	s.admit = &admitter{
 		ledger: s.ledger, queue: s.queue, verdicts: s.verdicts, runs: s.runs, sink: cfg.Sink,
 		gather: s.gather, verify: cfg.Verify, events: cfg.Events, pcID: cfg.PCID, now: s.now, log: s.log, counters: &s.counters,
+		refusals: newAllowance(refusalBurst), conflicts: newAllowance(conflictBurst),
 	}
 	s.perform = &performer{
 		ledger: s.ledger, queue: s.queue, verdicts: s.verdicts, runs: s.runs, sink: cfg.Sink,
 		shells: s.shells, gather: s.gather, events: cfg.Events, pcID: cfg.PCID, now: s.now, log: s.log,
-		slots: make(chan struct{}, cfg.Slots), inFlight: make(chan struct{}, cfg.Slots+lookahead+storing),
+		fewer: make(chan struct{}, 1), slots: make(chan struct{}, cfg.Slots), inFlight: make(chan struct{}, cfg.Slots+lookahead+storing),
 	}
 	s.admit.killWaiting = s.perform.killWaiting
 	return s

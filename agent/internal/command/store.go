@@ -22,6 +22,7 @@ var storeBackoff = retry.Backoff{Min: time.Second, Max: time.Minute, Factor: 2, 
 func (p *performer) deliver(ctx context.Context, key Key, r wire.Result) {
 	p.runs.disarm(r.ExecID, key)
 	record := RecordOf(r)
+	r.Stdout, r.Stderr = "", "" // the record may have to wait long enough
 	_, err := retry.Forever(ctx, "store result "+r.RequestID, func(ctx context.Context) (struct{}, error) {
 		if err := p.sink.Put(ctx, record); err != nil {
 			return struct{}{}, err

@@ -48,7 +48,7 @@ func run(t *testing.T, test func(*testing.T, *bench)) {
 		test(t, b)
 		cancel()
 		require.ErrorIs(t, <-ended, context.Canceled)
-		b.live.Stop()
+		b.live.Drain(ctx)
 	})
 }
 
@@ -152,9 +152,9 @@ func TestTheReplayOutlivesItsConsumerAndItsStream(t *testing.T) {
 
 func TestACommandForAnotherHostIsAckedAndForgotten(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		b.createStream()
 		// The reference release's consumer takes everything; its update fails here.
 		b.fake.Fail(jstest.OpConsumer, errors.New("no permission"), 1)
+		b.createStream()
 		cfg := consumerConfig(pcID)
 		cfg.FilterSubjects = []string{wire.CommandsFilter()}
 		time.Sleep(time.Minute)
@@ -176,6 +176,30 @@ func TestAKillNamesItsExecution(t *testing.T) {
 	})
 }
 
+// Of a burst there may be no other copy than the live one.
+func TestADrainHandsOverWhatTheBrokerHasSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := jstest.NewFake()
+		out := make(chan delivery.Delivery)
+		live := &Live{Transport: fake.Conn(), PCID: pcID, Out: out, Kill: func(string) {}, Logger: slog.New(slog.DiscardHandler)}
+		require.NoError(t, live.Subscribe(t.Context()))
+		publish := func() { require.NoError(t, fake.Conn().Publish(&nats.Msg{Subject: wire.CommandsAll()})) }
+		for range 100 {
+			publish()
+		}
+		drained := make(chan struct{})
+		go func() { live.Drain(t.Context()); close(drained) }()
+		synctest.Wait()
+		publish() // nobody listens any more
+		for range 100 {
+			time.Sleep(time.Millisecond)
+			<-out
+		}
+		<-drained
+		require.Zero(t, live.Dropped())
+	})
+}
+
 func TestNothingIsHandedOverAfterTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := jstest.NewFake()
@@ -186,7 +210,7 @@ func TestNothingIsHandedOverAfterTheEnd(t *testing.T) {
 		require.NoError(t, fake.Conn().Publish(&nats.Msg{Subject: wire.CommandsAll(), Data: []byte("x")}))
 		synctest.Wait()
 		cancel()
-		live.Stop()
+		live.Drain(ctx)
 		require.Empty(t, out)
 		require.Zero(t, live.Dropped())
 	})

@@ -68,6 +68,9 @@ func (l *Live) open() []retry.Subscription {
 }
 
 func (l *Live) receive(ctx context.Context, m *nats.Msg) {
+	if ctx.Err() != nil {
+		return // nobody may take it any more
+	}
 	select {
 	case l.Out <- delivery.Delivery{Data: m.Data, Subject: m.Subject, Source: delivery.Live}:
 	case <-ctx.Done():
@@ -90,11 +93,18 @@ func (l *Live) Dropped() int {
 	return n
 }
 
-// Stop ends the subscriptions; after it nothing more is handed over.
-func (l *Live) Stop() {
+// Drain ends the subscriptions. What the broker has sent by then is still handed
+// over: it may be the only copy. What is left when ctx ends is let go, and so
+// must be the hand-over, by the context of Subscribe. After it nothing more is
+// handed over.
+func (l *Live) Drain(ctx context.Context) {
+	var all sync.WaitGroup
 	for _, sub := range l.open() {
-		if err := sub.Stop(); err != nil {
-			l.Logger.Debug("end of a subscription", "error", err)
-		}
+		all.Go(func() {
+			if err := sub.Drain(ctx); err != nil {
+				l.Logger.Warn("a subscription has not handed over everything that it had received", "error", err)
+			}
+		})
 	}
+	all.Wait()
 }

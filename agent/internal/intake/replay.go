@@ -87,10 +87,13 @@ func (r *Replay) read(ctx context.Context, messages jetstream.MessagesContext) e
 			r.settle(msg, delivery.Ack)
 			continue
 		}
+		if ctx.Err() != nil {
+			return ctx.Err() // unsettled: the server delivers it again
+		}
 		select {
 		case r.Out <- r.delivery(msg):
 		case <-ctx.Done():
-			return ctx.Err() // unsettled: the server delivers it again
+			return ctx.Err()
 		}
 	}
 }
