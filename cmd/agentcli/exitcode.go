@@ -13,6 +13,7 @@ const (
 	ExitUsage        = 2   // unknown verb or flag
 	ExitNotRunning   = 3   // status: installed, not running
 	ExitNotInstalled = 4   // status: not installed, or its state is not known
+	ExitFindings     = 5   // outbox fsck: something was found that is not repaired
 	ExitForced       = 130 // a second signal ended it before the stop was complete
 )
 

@@ -69,6 +69,7 @@ const exitCodeHelp = `Exit codes:
   2    unknown verb or flag
   3    status: installed but not running
   4    status: not installed, or its state cannot be told
+  5    outbox fsck: something was found that is not repaired
   64   kept for a restart that the agent asks for
   130  a second signal ended it before the stop was complete`
 

@@ -71,7 +71,7 @@ func (t tree) command() *cobra.Command {
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(usageError)
 	root.AddCommand(t.runCommand(), t.versionCommand(), t.installCommand(), t.uninstallCommand(),
-		t.startCommand(), t.stopCommand(), t.restartCommand(), t.statusCommand())
+		t.startCommand(), t.stopCommand(), t.restartCommand(), t.statusCommand(), t.outboxCommand())
 	for _, cmd := range append(root.Commands(), root) {
 		cmd.SilenceUsage, cmd.SilenceErrors = true, true
 		cmd.Args = noArguments
