@@ -135,7 +135,8 @@ func (o *Outbox) Stats() Stats {
 // Close ends a Drain or Flush under way, waits for it and for every Put, and
 // releases the folder. Pending records stay on disk for the next Open. Every
 // call after it, Close too, returns [ErrClosed]. On Windows a scanner that holds
-// a file which is just being written or removed can delay it by up to a minute.
+// a file which a Put or a move to quarantine is just writing can delay it by up
+// to a minute.
 func (o *Outbox) Close() error {
 	if err := o.close(); err != nil {
 		return fmt.Errorf("outbox: close %s: %w", o.dir, err)
