@@ -107,7 +107,7 @@ func (ix *index) shadowed(file string) bool {
 // newcomersLocked is the rank of what comes now. While nothing gets through it
 // may be tried ahead of the backlog, unless order was asked for.
 func (ix *index) newcomersLocked() rank {
-	if ix.blockedLocked() && ix.width.max > 1 {
+	if (ix.blockedLocked() || ix.silent) && ix.width.max > 1 {
 		return freshRank
 	}
 	return usualRank

@@ -36,6 +36,7 @@ type index struct {
 
 	threshold int64 // files above it are large
 	row       int   // failures of the broker's own since the last delivery
+	silent    bool  // no answer at all for a while, since the last delivery
 	nextProbe time.Time
 }
 
@@ -128,7 +129,7 @@ func (ix *index) promoteAll() {
 		ix.readyLocked(e)
 	}
 	ix.parked = nil
-	ix.row = 0
+	ix.row, ix.silent = 0, false
 	ix.width.widen()
 }
 

@@ -128,6 +128,7 @@ func (d *delivery) mayLeaveLocked(f *flight, now time.Time) bool {
 		return false
 	}
 	d.forced = now
+	d.o.index.unanswered()
 	return true
 }
 

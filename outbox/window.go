@@ -16,14 +16,18 @@ func (ix *index) take(now time.Time) *entry {
 	for len(ix.ready) > 0 && ix.quota != 0 {
 		e := ix.ready[0]
 		large := ix.largeLocked(e)
-		if !large && !ix.width.fits(e.load()) || !ix.mayProbeLocked(e, now) {
+		fits := large || ix.width.fits(e.load())
+		if !fits && !ix.mayStandLocked(e) || !ix.mayProbeLocked(e, now) {
 			return nil
 		}
 		heap.Pop(&ix.ready)
 		if ix.quota > 0 {
 			ix.quota--
 		}
-		if !large {
+		switch {
+		case !fits:
+			return ix.standLocked(e)
+		case !large:
 			return ix.beginLocked(e, e.load())
 		}
 		ix.parked = append(ix.parked, e)
@@ -47,6 +51,21 @@ func (ix *index) beginLocked(e *entry, weight int64) *entry {
 	e.place, e.rank = taken, usualRank
 	e.weight, e.seat = kibOf(weight), inWindow
 	ix.width.begin(e.weight.bytes())
+	return e
+}
+
+// mayStandLocked tells whether an entry may be tried although the window is full
+// of others that get no answer: it may be for another stream.
+func (ix *index) mayStandLocked(e *entry) bool {
+	return e.rank == freshRank && ix.width.late < ix.width.max && ix.width.bytes+e.load() <= windowBytes
+}
+
+// standLocked begins an entry outside of the window.
+func (ix *index) standLocked(e *entry) *entry {
+	e.place, e.rank = taken, usualRank
+	e.weight, e.seat = kibOf(e.load()), lateSeat
+	ix.width.late++
+	ix.width.bytes += e.weight.bytes()
 	return e
 }
 
@@ -133,7 +152,7 @@ func (ix *index) delivered() {
 	if ix.blockedLocked() {
 		ix.promoteAllLocked()
 	}
-	ix.row = 0
+	ix.row, ix.silent = 0, false
 }
 
 // unavailable lets the window shrink: the broker takes nothing.
@@ -142,6 +161,14 @@ func (ix *index) unavailable() {
 	defer ix.mu.Unlock()
 	ix.width.shrink()
 	ix.row++
+}
+
+// unanswered notes that even the oldest record in the window has waited for too
+// long, and none after it was answered.
+func (ix *index) unanswered() {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	ix.silent = true
 }
 
 func (ix *index) blockedLocked() bool { return ix.row >= blockedAfter && ix.quota < 0 }

@@ -102,8 +102,12 @@ func (t tree) serviceConfig(config string) *service.Config {
 		DisplayName: t.brand.DisplayName,
 		Description: t.brand.Description,
 		Arguments:   []string{"run", "--" + configFlag, config},
-		// launchd would register the service and leave it at that.
-		Option: service.KeyValue{"RunAtLoad": true},
+		Option: service.KeyValue{
+			// launchd would register the service and leave it at that.
+			"RunAtLoad": true,
+			// Windows restarts no service that ended by itself, unless it is told to.
+			"OnFailure": "restart", "OnFailureDelayDuration": "60s", "OnFailureResetPeriod": 24 * 60 * 60, // s
+		},
 	}
 }
 
