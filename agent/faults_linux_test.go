@@ -131,9 +131,9 @@ func TestAFullDisk(t *testing.T) {
 	s.settled(a, "before", "during", "refused")
 }
 
-// An agent that has to repair its ledger on a full disk says so and ends, for
-// whoever watches it to start it again; once there is room it reports what was
-// interrupted.
+// An agent that would have to repair its ledger on a full disk starts all the
+// same, and waits. Once there is room it takes commands and reports what was
+// interrupted, by itself.
 func TestAStartOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	if !apart(t) {
@@ -152,21 +152,27 @@ func TestAStartOnAFullDisk(t *testing.T) {
 	s.tearLedger()
 
 	disk.begin()
-	second, err := agent.New(s.cfg)
-	require.NoError(t, err)
-	require.ErrorContains(t, second.Run(t.Context()), s.cfg.StateDir)
+	for range 2 { // people start the host of a full disk anew, and again
+		again, stop := startAgent(t, s.cfg)
+		ready(t, again)
+		stop()
+	}
+	last, _ := startAgent(t, s.cfg)
+	ready(t, last)
+	s.send(s.counting("next", ""))
+	s.eventually(func() bool { return last.Status().Commands.Unrecorded > 0 }, "the ledger takes a command")
 	require.Empty(t, s.results("r"))
+	require.Zero(t, s.runs("next"))
 
 	disk.end()
-	third, _ := startAgent(t, s.cfg)
-	ready(t, third)
 	require.EqualValues(t, wire.ExitInterrupted, s.result("r").ExitCode)
-	s.pending(third, 0)
+	s.settled(last, "next")
 	require.Len(t, s.results("r"), 1)
 	require.Equal(t, 1, s.runs("r"))
 }
 
-// tearLedger leaves half a line at the end, as a power cut does.
+// tearLedger leaves part of a line at the end, as a power cut or a full disk
+// does. It ends with its page: the last page of a file has room left.
 func (s *site) tearLedger() {
 	s.t.Helper()
 	files, err := filepath.Glob(filepath.Join(s.cfg.StateDir, "ledger", "*.journal"))
@@ -174,7 +180,10 @@ func (s *site) tearLedger() {
 	require.Len(s.t, files, 1)
 	f, err := os.OpenFile(files[0], os.O_WRONLY|os.O_APPEND, 0)
 	require.NoError(s.t, err)
-	_, err = f.WriteString("half a li")
+	info, err := f.Stat()
+	require.NoError(s.t, err)
+	page := os.Getpagesize()
+	_, err = f.WriteString(strings.Repeat("x", page-int(info.Size())%page))
 	require.NoError(s.t, errors.Join(err, f.Close()))
 }
 

@@ -57,6 +57,7 @@ type admitter struct {
 	refusals, conflicts *allowance
 
 	refusing bool // the ledger could not be written last time
+	letGo    int  // live commands that a stop overtook in record
 }
 
 // arrival is one delivery on its way through a batch.
@@ -77,6 +78,7 @@ func (a *admitter) run(ctx context.Context, in <-chan delivery.Delivery) error {
 	batch := make([]delivery.Delivery, 0, maxBatch)
 	answering, end := outlive(ctx, stopAnswers)
 	defer end()
+	defer a.reportLetGo()
 	for d := range in {
 		batch = gatherBatch(append(batch[:0], d), in)
 		a.admit(answering, batch)

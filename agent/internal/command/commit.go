@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/kanade-go/kanade/agent/internal/delivery"
 	"github.com/kanade-go/kanade/agent/internal/supervise"
@@ -19,17 +18,31 @@ func (a *admitter) record(ctx context.Context, batch []Admission, arrivals []arr
 	for {
 		err := a.accept(batch)
 		a.report(ctx, err, len(batch))
-		if err == nil || errors.Is(err, errLedgerFull) || errors.Is(err, errLineTooLong) || !holdsLive(arrivals) {
+		if err == nil || errors.Is(err, errLedgerFull) || errors.Is(err, errLineTooLong) || live(arrivals) == 0 {
 			return err
 		}
 		if !supervise.Sleep(ctx, holdPause) {
+			a.letGo += live(arrivals)
 			return err
 		}
 	}
 }
 
-func holdsLive(arrivals []arrival) bool {
-	return slices.ContainsFunc(arrivals, func(x arrival) bool { return x.recorded && x.Source == delivery.Live })
+// live is how many commands that nobody would deliver again wait for the commit.
+func live(arrivals []arrival) (n int) {
+	for _, x := range arrivals {
+		if x.first && x.Source == delivery.Live {
+			n++
+		}
+	}
+	return n
+}
+
+// reportLetGo tells at the end how many commands a stop has let go of.
+func (a *admitter) reportLetGo() {
+	if a.letGo > 0 {
+		a.log.Warn("live commands were let go at the stop: they or their results could not be stored", "commands", a.letGo)
+	}
 }
 
 // report tells a change of the ledger's health once.

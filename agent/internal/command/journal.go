@@ -37,8 +37,9 @@ type journal struct {
 	durable   uint64 // tickets whose lines are synced
 	writing   bool
 	distrust  bool // the file failed; only a rewrite helps
+	unended   bool // the file ends within a line
 	closed    bool
-	rewritten int64 // size after the last rewrite, the base for growth
+	rewritten int64 // size of the last rewrite, or of one at the open: the base for growth
 }
 
 var errJournalClosed = errors.New("command: ledger is closed")
@@ -70,8 +71,9 @@ func (j *journal) load(replay func(line)) (torn int, err error) {
 			return torn, fmt.Errorf("command: read ledger %s: %w", j.path, err)
 		}
 		j.size += int64(len(raw))
+		j.unended = raw[len(raw)-1] != '\n'
 		l, err := decodeLine(trimNewline(raw))
-		if err != nil || raw[len(raw)-1] != '\n' {
+		if err != nil || j.unended {
 			torn++
 			continue
 		}
@@ -107,10 +109,18 @@ func trimNewline(raw []byte) []byte {
 	return raw
 }
 
+// voided ends a line that was left half written. More than a newline, since all
+// but that may be there: nobody has counted on the line, so it must not become
+// a good one.
+const voided = " voided\n"
+
 // append adds a line to what the next write takes and returns the ticket to
 // wait for. It is called with mu held and does not touch the disk.
 func (j *journal) append(encoded []byte) uint64 {
 	if !j.distrust { // otherwise the rewrite takes it from memory
+		if j.unended {
+			j.pending, j.unended = append(j.pending, voided...), false
+		}
 		j.pending = append(j.pending, encoded...)
 	}
 	j.appended++
@@ -203,7 +213,7 @@ func (j *journal) rewrite() error {
 		return fmt.Errorf("command: rewrite ledger %s: %w", j.path, err)
 	}
 	j.size, j.rewritten = size, size
-	j.pending, j.durable, j.distrust = nil, j.appended, false
+	j.pending, j.durable, j.distrust, j.unended = nil, j.appended, false, false
 	return nil
 }
 
@@ -252,13 +262,29 @@ func (j *journal) grown() bool { return j.size > max(minCompact, 2*j.rewritten) 
 
 const minCompact = 4 << 20
 
+// measure takes the size that a rewrite would have now as the base for growth.
+// The size found would not do: it would let the file grow from start to start.
+func (j *journal) measure() {
+	if j.size <= minCompact {
+		return
+	}
+	counter := &countingWriter{w: io.Discard}
+	_ = j.snapshot(counter) // the rewrite meets the same error, and reports it
+	j.rewritten = counter.n
+}
+
 // sync makes what was found at the start durable: after a kill it may be in
 // the page cache only.
 func (j *journal) sync() error {
-	if err := j.file.Sync(); err != nil {
+	err := j.file.Sync()
+	if err == nil {
+		err = j.fs.SyncDir(filepath.Dir(j.path))
+	}
+	if err != nil {
+		j.distrust, j.pending = true, nil
 		return fmt.Errorf("command: sync ledger %s: %w", j.path, err)
 	}
-	return j.fs.SyncDir(filepath.Dir(j.path))
+	return nil
 }
 
 func (j *journal) close() error {

@@ -94,8 +94,8 @@ type Recovered struct {
 
 // OpenLedger opens the ledger of pcID in dir. Each pc_id has its own file, so
 // entries of another one (a cloned image, a renamed host) are neither run nor
-// used for dedupe. Torn says how many lines a power cut had left unreadable;
-// they are dropped: nobody was told that they were written.
+// used for dedupe. Torn says how many lines a power cut or a full disk had left
+// unreadable; they are dropped: nobody was told that they were written.
 func OpenLedger(fsys atomicfile.FS, dir, pcID string, now func() time.Time) (l *Ledger, torn int, err error) {
 	if err := atomicfile.MkdirAll(fsys, dir, 0o700); err != nil {
 		return nil, 0, fmt.Errorf("command: create ledger folder: %w", err)
@@ -117,19 +117,24 @@ func OpenLedger(fsys atomicfile.FS, dir, pcID string, now func() time.Time) (l *
 	return l, torn, nil
 }
 
-// settle makes what was read durable and lets go of what is old.
+// settle makes what was read durable and lets go of what is old. A rewrite that
+// only tidies up may fail: a host whose disk is full needs its agent too.
 func (l *Ledger) settle(torn int) error {
 	l.journal.mu.Lock()
 	defer l.journal.mu.Unlock()
+	l.journal.measure()
 	if forgotten := l.prune(); torn > 0 || forgotten > 0 || l.journal.grown() {
-		return l.journal.rewrite()
+		// Once the old file is closed, only a rewrite can vouch for what was read.
+		if err := l.journal.rewrite(); err == nil || l.journal.distrust {
+			return err
+		}
 	}
-	if err := l.journal.sync(); err != nil {
-		// What a failed sync has dropped can still be read, and the next sync says
-		// nothing of it.
-		return l.journal.rewrite()
+	if l.journal.sync() == nil {
+		return nil
 	}
-	return nil
+	// What a failed sync has dropped can still be read, and the next sync says
+	// nothing of it.
+	return l.journal.rewrite()
 }
 
 // LedgerFile is the name of a pc_id's file.

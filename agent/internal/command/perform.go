@@ -49,7 +49,7 @@ type performer struct {
 	now      func() time.Time
 	log      *slog.Logger
 
-	slots    chan struct{} // one a running command
+	slots    *slots        // one a running command
 	inFlight chan struct{} // running, or on the way to the disk
 	ahead    atomic.Int64  // taken from the queue, without a slot yet
 	fewer    chan struct{} // holds one signal: ahead went down
@@ -70,8 +70,9 @@ func (p *performer) runQueued(ctx, stop, store context.Context) error {
 	marked := make(chan *candidate, lookahead)
 	active.Go(func() { p.mark(ctx, stop, marked) })
 	for r := range marked {
-		p.place(ctx, r)
-		p.handle(store, &active, r.item, r.leave, func() (wire.Result, bool) {
+		p.enlist(r)
+		p.handle(store, &active, r.item, func() { r.leave() }, func() (wire.Result, bool) {
+			p.place(ctx, r)
 			result, ok := p.finish(stop, r)
 			if !large(result) {
 				r.leave()
@@ -187,10 +188,12 @@ func (p *performer) putBack(stop context.Context, it item, err error) {
 	switch {
 	case errors.Is(err, errNotOpen):
 		p.owe(it, interruptedResult(p.commandOf(it), p.pcID, p.now(), p.now()))
-	case stop.Err() != nil, errors.Is(err, errJournalClosed): // the next start finds it accepted
+	case errors.Is(err, errJournalClosed): // the next start finds it accepted
+	case stop.Err() != nil: // likewise, unless a kill finds it before
+		p.queue.push(it.key, time.Time{}, it.attempt)
 	default:
 		p.blockedBy(stop, err)
-		p.queue.push(it.key, time.Now().Add(ledgerPause), it.attempt)
+		p.queue.push(it.key, time.Now().Add(pauseFor(p.queue.len())), it.attempt)
 	}
 }
 
@@ -204,3 +207,9 @@ func (p *performer) blockedBy(ctx context.Context, err error) {
 }
 
 const ledgerPause = 5 * time.Second
+
+// pauseFor spaces the attempts so that there are a thousand a second on average,
+// at the most, however many commands wait.
+func pauseFor(waiting int) time.Duration {
+	return ledgerPause + time.Duration(waiting)*time.Millisecond
+}

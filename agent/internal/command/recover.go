@@ -1,25 +1,23 @@
 package command
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/kanade-go/kanade/agent/wire"
 )
 
 // Recover queues what a restart owes and returns how many commands that is. It
-// is called once, before anything is admitted.
+// is called once, before anything is admitted. A ledger that cannot be written
+// is no reason for an error.
 func (s *Service) Recover() (int, error) {
 	owed := s.ledger.Unfinished()
 	for _, r := range owed {
-		if err := s.recover(r); err != nil {
-			return 0, fmt.Errorf("command: take up what the last run left: %w", err)
-		}
+		s.recover(r)
 	}
 	return len(owed), nil
 }
 
-func (s *Service) recover(r Recovered) error {
+func (s *Service) recover(r Recovered) {
 	c, err := wire.DecodeCommand(r.Body)
 	switch {
 	case r.Result != nil:
@@ -31,20 +29,19 @@ func (s *Service) recover(r Recovered) error {
 		s.runs.arm(c.ExecID, r.Key)
 		s.queue.push(r.Key, time.Time{}, r.Starts+1)
 	default:
-		return s.reportInterrupted(r, c)
+		s.reportInterrupted(r, c)
 	}
-	return nil
 }
 
-func (s *Service) reportInterrupted(r Recovered, c wire.Command) error {
+// reportInterrupted owes the result for as long as the ledger cannot take it: an
+// agent whose disk is full has to start all the same.
+func (s *Service) reportInterrupted(r Recovered, c wire.Command) {
 	s.log.Warn("a command was interrupted by the restart and is reported, not run again",
 		"request_id", c.RequestID, "job", c.ID)
 	result := interruptedResult(c, s.perform.pcID, r.At, s.now())
-	if err := s.ledger.Conclude(r.Key, result.Encode()); err != nil {
-		return err
+	if s.perform.settle(item{key: r.Key, attempt: 1, owed: &result}) {
+		s.verdicts.push(r.Key, time.Time{}, 1)
 	}
-	s.verdicts.push(r.Key, time.Time{}, 1)
-	return nil
 }
 
 // stillDue keeps a jitter whose end has not passed. One that lies further ahead

@@ -149,6 +149,7 @@ func TestAVerifierThatPanicsRefuses(t *testing.T) {
 	var err error
 	b.ledger, _, err = OpenLedger(b.fs, b.dir, "PC-1", time.Now)
 	require.NoError(t, err)
+	defer func() { require.NoError(t, b.ledger.Close()) }()
 	s := New(Config{
 		PCID: "PC-1", Ledger: b.ledger, Sink: b.sink, Shells: map[string]Shell{"sh": b.sh}, Verify: b.verify,
 		Events: &fakeEvents{}, Offline: func() time.Duration { return 0 }, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
@@ -170,8 +171,10 @@ func TestARefusalDuringTheStopIsStored(t *testing.T) {
 	var err error
 	b.ledger, _, err = OpenLedger(b.fs, b.dir, "PC-1", time.Now)
 	require.NoError(t, err)
+	defer func() { require.NoError(t, b.ledger.Close()) }()
 	box, err := outbox.Open(t.TempDir())
 	require.NoError(t, err)
+	defer func() { require.NoError(t, box.Close()) }()
 	s := New(Config{
 		PCID: "PC-1", Ledger: b.ledger, Sink: box, Shells: map[string]Shell{"sh": b.sh},
 		Verify: func(context.Context, Received) error { return errors.New("no signature") },

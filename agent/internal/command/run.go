@@ -13,8 +13,7 @@ import (
 // candidate is one command between the queue and its end.
 type candidate struct {
 	item
-	ready  chan struct{} // closed when it is marked, or will not run
-	placed chan struct{} // closed when it has a slot, or needs none
+	ready chan struct{} // closed when it is marked, or will not run
 
 	// Set before ready is closed.
 	runs     bool // by the decision
@@ -26,8 +25,10 @@ type candidate struct {
 	killed   <-chan struct{} // closed at a kill, and when what runs is to end
 	bound    func() (context.Context, context.CancelCauseFunc)
 
-	slot bool // set before placed is closed
-	// leave gives the slot back, if there is one; further calls do nothing.
+	turn chan struct{} // closed when it has a slot
+	slot bool          // it took its turn
+	// leave gives back the slot, or the place in the line of those that wait for
+	// one, if there is either; further calls do nothing.
 	leave func()
 }
 
@@ -35,15 +36,13 @@ type candidate struct {
 // sync, ahead of their slots. It closes marked when ctx ends.
 func (p *performer) mark(ctx, stop context.Context, marked chan<- *candidate) {
 	defer close(marked)
-	var last *candidate
-	for p.mayMark(ctx, last) {
+	for p.mayMark(ctx) {
 		group := p.nextGroup(ctx)
 		if len(group) == 0 {
 			return
 		}
-		last = group[len(group)-1]
 		p.ahead.Add(int64(len(group)))
-		go p.prepare(stop, group) // place waits for its end
+		go p.prepare(stop, group) // runQueued waits for its end
 		for _, r := range group {
 			marked <- r
 		}
@@ -52,14 +51,8 @@ func (p *performer) mark(ctx, stop context.Context, marked chan<- *candidate) {
 
 // mayMark waits until few of those that are marked have no slot yet; while
 // commands are not quick, until none has. Few means enough for the time of a sync.
-func (p *performer) mayMark(ctx context.Context, last *candidate) bool {
-	if last != nil && !p.quick.Load() {
-		select {
-		case <-last.placed:
-		case <-ctx.Done():
-		}
-	}
-	for p.ahead.Load() > int64(min(lookahead/2, cap(p.slots))) {
+func (p *performer) mayMark(ctx context.Context) bool {
+	for p.ahead.Load() > p.few() {
 		select {
 		case <-p.fewer:
 		case <-ctx.Done():
@@ -67,6 +60,13 @@ func (p *performer) mayMark(ctx context.Context, last *candidate) bool {
 		}
 	}
 	return ctx.Err() == nil
+}
+
+func (p *performer) few() int64 {
+	if !p.quick.Load() {
+		return 0
+	}
+	return int64(min(lookahead/2, p.slots.all))
 }
 
 // nextGroup waits for a command that is due, and takes others that are due too
@@ -98,17 +98,18 @@ func (p *performer) nextGroup(ctx context.Context) (group []*candidate) {
 }
 
 func newCandidate(it item) *candidate {
-	return &candidate{item: it, ready: make(chan struct{}), placed: make(chan struct{}), leave: func() {}}
+	return &candidate{item: it, ready: make(chan struct{}), leave: func() {}}
 }
 
 // prepare decides about each of the group and marks, with one sync, those that
 // run.
 func (p *performer) prepare(stop context.Context, group []*candidate) {
 	var deciding sync.WaitGroup
+	room := sync.OnceValue(func() error { return roomFor(p.sink) })
 	for _, r := range group {
 		defer close(r.ready)
 		deciding.Go(func() {
-			r.result, r.ok = p.protect(r.item, func() (wire.Result, bool) { return p.decideNow(stop, r) })
+			r.result, r.ok = p.protect(r.item, func() (wire.Result, bool) { return p.decideNow(stop, r, room) })
 		})
 	}
 	deciding.Wait()
@@ -116,7 +117,7 @@ func (p *performer) prepare(stop context.Context, group []*candidate) {
 }
 
 // decideNow returns the result of a command that does not run.
-func (p *performer) decideNow(stop context.Context, r *candidate) (wire.Result, bool) {
+func (p *performer) decideNow(stop context.Context, r *candidate, room func() error) (wire.Result, bool) {
 	body, accepted, ok := p.ledger.Body(r.key)
 	if !ok {
 		return wire.Result{}, false
@@ -125,12 +126,27 @@ func (p *performer) decideNow(stop context.Context, r *candidate) (wire.Result, 
 	if !v.Run {
 		return p.conclude(stop, r.item, c, v)
 	}
-	if err := roomFor(p.sink); err != nil {
-		p.putBack(stop, r.item, err)
+	r.command, r.accepted = c, accepted
+	if err := room(); err != nil {
+		p.postpone(stop, r, err)
 		return wire.Result{}, false
 	}
-	r.command, r.accepted, r.runs = c, accepted, true
+	r.runs = true
 	return wire.Result{}, false
+}
+
+// postpone puts back a command that was to run. A kill that came since the
+// decision has not found it in the queue.
+func (p *performer) postpone(stop context.Context, r *candidate, err error) {
+	p.putBack(stop, r.item, err)
+	p.killMissed(r)
+}
+
+// killMissed answers a command that was killed while it was not in the queue.
+func (p *performer) killMissed(r *candidate) {
+	if p.runs.killed(r.command.ExecID, r.key) {
+		p.killWaiting(r.key)
+	}
 }
 
 func (p *performer) markAll(stop context.Context, run []*candidate) {
@@ -141,7 +157,7 @@ func (p *performer) markAll(stop context.Context, run []*candidate) {
 	for i, err := range p.ledger.StartAll(starts) {
 		r := run[i]
 		if err != nil {
-			p.putBack(stop, r.item, err)
+			p.postpone(stop, r, err)
 			continue
 		}
 		if p.blocked.Swap(false) {
@@ -154,21 +170,29 @@ func (p *performer) markAll(stop context.Context, run []*candidate) {
 	}
 }
 
-// place gives a marked command its slot; one that is killed, or that the end of
-// ctx overtakes, gets none.
-func (p *performer) place(ctx context.Context, r *candidate) {
-	defer close(r.placed)
-	defer p.advance()
+// enlist puts a marked command in the line of those that wait for a slot.
+func (p *performer) enlist(r *candidate) {
 	<-r.ready
-	if !r.marked || ctx.Err() != nil {
-		return
+	if r.marked {
+		r.turn = p.slots.ask()
+		r.leave = sync.OnceFunc(func() { p.slots.leave(r.turn) })
 	}
-	select {
-	case p.slots <- struct{}{}:
-		r.slot, r.leave = true, sync.OnceFunc(func() { <-p.slots })
-	case <-r.killed:
-	case <-ctx.Done():
+}
+
+// place waits until a marked command has its slot; one that is killed, or that
+// the end of ctx overtakes, gets none.
+func (p *performer) place(ctx context.Context, r *candidate) {
+	defer p.advance()
+	if r.marked && ctx.Err() == nil {
+		select {
+		case <-r.turn:
+			r.slot = true
+			return
+		case <-r.killed:
+		case <-ctx.Done():
+		}
 	}
+	r.leave()
 }
 
 // advance tells mark that one less waits for its slot.
@@ -189,7 +213,9 @@ func (p *performer) finish(stop context.Context, r *candidate) (wire.Result, boo
 	defer cancel(nil)
 	killed := errors.Is(context.Cause(ctx), errKilled)
 	if !r.slot && !killed {
-		p.ledger.Hold(r.key) // the agent stops; the next start runs it
+		p.ledger.Hold(r.key)                        // the agent stops; the next start runs it
+		p.queue.push(r.key, time.Time{}, r.attempt) // where a kill still finds it
+		p.killMissed(r)
 		return wire.Result{}, false
 	}
 	facts := p.gather(r.command)

@@ -84,7 +84,7 @@ func New(cfg Config) *Service {
 	s.perform = &performer{
 		ledger: s.ledger, queue: s.queue, verdicts: s.verdicts, runs: s.runs, sink: cfg.Sink,
 		shells: s.shells, gather: s.gather, events: cfg.Events, pcID: cfg.PCID, now: s.now, log: s.log,
-		fewer: make(chan struct{}, 1), slots: make(chan struct{}, cfg.Slots), inFlight: make(chan struct{}, cfg.Slots+lookahead+storing),
+		fewer: make(chan struct{}, 1), slots: newSlots(cfg.Slots), inFlight: make(chan struct{}, cfg.Slots+lookahead+storing),
 	}
 	s.admit.killWaiting = s.perform.killWaiting
 	return s
