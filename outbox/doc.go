@@ -63,10 +63,14 @@
 // without one. A [Reader] lists, shows and exports records and finds what is
 // damaged; it takes no lock and changes nothing. [Reader.Requeue] moves stuck
 // records back to the pending ones; a Drain in another process finds them within
-// 70 s. [Reader.Repair] takes the lock, so that the folder has to be closed, and
-// loses nothing: what is damaged moves to stuck/, and only what is the same as
-// another file byte for byte, or was never a record, is removed. Links in the folder
-// are never followed.
+// 70 s. A record is in at least one of the two places at any moment; a death or a
+// power cut in the middle can leave it in both, and it is delivered twice, under
+// one message ID. [Reader.Repair] takes the lock, so that the folder has to be
+// closed, and loses nothing: what is damaged moves to stuck/, and only what is the
+// same as another file byte for byte, or was never a record, is removed. Records
+// of one name whose message IDs differ are no duplicates. Links that are in the
+// folder are not followed, and the rights and owner of a file are changed only
+// when it has no other name (hard link).
 //
 // # Files
 //

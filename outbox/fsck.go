@@ -18,7 +18,7 @@ type FindingKind string
 const (
 	FoundTorn         FindingKind = "torn"          // empty, or ends in the middle
 	FoundUnparsable   FindingKind = "unparsable"    // no record of the codec
-	FoundDuplicate    FindingKind = "duplicate"     // another file holds a record of that name or message ID
+	FoundDuplicate    FindingKind = "duplicate"     // another file holds that message ID, or that name with no other ID
 	FoundStuck        FindingKind = "stuck"         // in quarantine
 	FoundLeftOver     FindingKind = "left-over"     // temporary file of a write that did not end
 	FoundOrphanReason FindingKind = "orphan-reason" // reason without its record
@@ -30,7 +30,7 @@ const (
 )
 
 // ReasonDuplicate is the [ReasonKind] of a record that [Reader.Repair] has set
-// aside because another one has its name or message ID.
+// aside because another one has its message ID, or its name and no other ID.
 const ReasonDuplicate ReasonKind = "duplicate"
 
 // Finding is something that is not as it should be.

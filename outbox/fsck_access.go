@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -53,17 +54,16 @@ func (a *access) findings(r *Reader) []Finding {
 			What:   fmt.Sprintf("open to other users (%s)%s", g.what, g.more()),
 			Repair: "close it to all but its owner (folders 0700, files 0600)",
 			Keeps:  "no content is touched",
-			fix:    func() error { return r.each(g.files, closeToOthers) },
+			fix:    func() error { return r.each(g.files, a.box, closeToOthers) },
 		})
 	}
 	if g := a.strangers; g.files != nil {
-		owner := a.box
 		all = append(all, Finding{
 			Kind: FoundPermissions, File: g.files[0], step: stepAccess,
 			What:   fmt.Sprintf("belongs to %s, not to the owner of the folder, who may be unable to read it%s", g.what, g.more()),
 			Repair: "give it to the owner of the folder (needs root)",
 			Keeps:  "no content is touched",
-			fix:    func() error { return r.each(g.files, func(name string) error { return giveTo(name, owner) }) },
+			fix:    func() error { return r.each(g.files, a.box, giveTo) },
 		})
 	}
 	return all
@@ -76,14 +76,22 @@ func (g group) more() string {
 	return ""
 }
 
-func (r *Reader) each(files []string, do func(name string) error) error {
+// each does something with every file, also after one that fails: who can plant
+// such a file must not be able to keep the others as they are.
+func (r *Reader) each(files []string, folder fs.FileInfo, do func(dir, file string, folder fs.FileInfo) error) error {
 	if r.box.opt.fs != atomicfile.OS {
 		return errors.ErrUnsupported
 	}
+	var first error
+	failed := 0
 	for _, file := range files {
-		if err := ignoreMissing(do(r.box.path(file))); err != nil {
-			return err
+		if err := ignoreMissing(do(r.Dir(), file, folder)); err != nil {
+			first = cmp.Or(first, err)
+			failed++
 		}
 	}
-	return nil
+	if failed > 1 {
+		return fmt.Errorf("%w, and %d more like it", first, failed-1)
+	}
+	return first
 }

@@ -3,7 +3,6 @@
 package outbox
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -23,30 +22,21 @@ func otherOwner(info, folder fs.FileInfo) (owner string, other bool) {
 	return fmt.Sprintf("uid %d", its.Uid), ok && its.Uid != want.Uid
 }
 
-// closeToOthers takes the rights of group and others away. It works on the open
-// file: what has the name may be replaced by a link at any time.
-func closeToOthers(name string) error {
-	f, err := openShared(name)
-	if err != nil {
-		return err
-	}
-	info, err := f.Stat()
-	if err == nil {
-		err = f.Chmod(info.Mode().Perm() &^ 0o077)
-	}
-	return errors.Join(err, f.Close())
+// closeToOthers takes the rights of group and others away.
+func closeToOthers(dir, file string, folder fs.FileInfo) error {
+	return withOwn(dir, file, folder, func(f *os.File, info fs.FileInfo) error {
+		return f.Chmod(info.Mode().Perm() &^ 0o077)
+	})
 }
 
-// giveTo gives a file to the owner of a folder. Only root can do that, and only
+// giveTo gives a file to the owner of the folder. Only root can do that, and only
 // root needs it.
-func giveTo(name string, folder fs.FileInfo) error {
+func giveTo(dir, file string, folder fs.FileInfo) error {
 	want, ok := folder.Sys().(*syscall.Stat_t)
 	if !ok || int(want.Uid) == os.Geteuid() {
 		return nil
 	}
-	f, err := openShared(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Chown(int(want.Uid), int(want.Gid)), f.Close())
+	return withOwn(dir, file, folder, func(f *os.File, _ fs.FileInfo) error {
+		return f.Chown(int(want.Uid), int(want.Gid))
+	})
 }

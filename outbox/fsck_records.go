@@ -21,7 +21,28 @@ func fingerprintOf(kind, s string) fingerprint {
 
 // holders are the first files, in the order of checkRecords, that hold a name or
 // a message ID.
-type holders map[fingerprint]string
+type holders map[fingerprint]holder
+
+type holder struct {
+	file string
+	id   fingerprint // of the message ID; zero: it has none
+}
+
+func newHolder(file string, r Record) holder {
+	if r.MsgID == "" {
+		return holder{file: file}
+	}
+	return holder{file: file, id: fingerprintOf("id ", r.MsgID)}
+}
+
+// apart tells whether two records are different messages whatever their names
+// are. A request that was refused at first and has a result later leaves two of
+// one name, and so do two hosts whose folders were put together; the broker
+// keeps both.
+func (h holder) apart(other holder) bool {
+	none := fingerprint{}
+	return h.id != none && other.id != none && h.id != other.id
+}
 
 // checkRecords reads every record: pending ones first, the oldest first, so that
 // of several with one name the first is the one to keep.
@@ -60,7 +81,7 @@ func (c *fsck) checkRecord(e Entry, seen holders) {
 		return
 	}
 	record := content.record
-	other, same := seen.holder(e.File, record)
+	other, same := seen.enter(e.File, record)
 	switch {
 	case other != "" && c.duplicate(e, other, same):
 		return // it goes
@@ -72,9 +93,10 @@ func (c *fsck) checkRecord(e Entry, seen holders) {
 	}
 }
 
-// holder enters a record and returns the file that holds its name or message ID
-// already.
-func (h holders) holder(file string, r Record) (other, same string) {
+// enter notes a record and returns the file that holds its message ID already, or
+// its name and is not certainly another message.
+func (h holders) enter(file string, r Record) (other, same string) {
+	self := newHolder(file, r)
 	for _, key := range []struct{ kind, value, same string }{
 		{"name ", r.Name, "record name"}, {"id ", r.MsgID, "message ID"},
 	} {
@@ -82,10 +104,11 @@ func (h holders) holder(file string, r Record) (other, same string) {
 			continue
 		}
 		print := fingerprintOf(key.kind, key.value)
-		if h[print] == "" {
-			h[print] = file
-		} else if other == "" {
-			other, same = h[print], key.same
+		first, taken := h[print]
+		if !taken {
+			h[print] = self
+		} else if other == "" && !self.apart(first) {
+			other, same = first.file, key.same
 		}
 	}
 	return other, same
@@ -139,7 +162,7 @@ func (c *fsck) stuck(e Entry, damage string) {
 	c.add(Finding{Kind: FoundStuck, File: e.File, What: what})
 }
 
-// duplicate judges a record whose name or message ID another file holds. It
+// duplicate judges a record whose message ID or name another file holds. It
 // tells whether the file is to be removed.
 func (c *fsck) duplicate(e Entry, other, same string) (removed bool) {
 	f := Finding{Kind: FoundDuplicate, File: e.File, Other: other, step: stepDuplicate}
@@ -189,7 +212,7 @@ func (c *fsck) misnamed(e Entry, r Record) {
 	if to != "" {
 		f.Repair = fmt.Sprintf("rename it to %q", to)
 		f.Keeps = "the rename replaces nothing"
-		f.fix = func() error { return c.r.rename(e.File, to) }
+		f.fix = func() error { return c.r.move(e.File, to) }
 	}
 	c.add(f)
 }

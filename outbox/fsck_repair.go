@@ -90,7 +90,7 @@ func (r *Reader) bequeath(file string) error {
 	if err != nil {
 		return err
 	}
-	return giveTo(r.box.path(file), info)
+	return giveTo(r.Dir(), file, info)
 }
 
 // setAside moves a pending record to quarantine, its reason first.
@@ -144,14 +144,6 @@ func (r *Reader) renewReason(record, file string) error {
 	})
 }
 
-// rename gives a pending record another name.
-func (r *Reader) rename(from, to string) error {
-	if err := r.moveNew(from, to); err != nil {
-		return err
-	}
-	return r.box.opt.fs.SyncDir(r.Dir())
-}
-
 // removeCopy removes a file that is the same as another one, once that is
 // certain to stay.
 func (r *Reader) removeCopy(file, other string) error {
@@ -193,8 +185,13 @@ func (r *Reader) syncFolderOf(file string) error {
 
 // remove removes a file for good. One that is gone is fine.
 func (r *Reader) remove(file string) error {
-	err := r.box.opt.fs.Remove(r.box.path(file))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var err error
+	if r.box.opt.fs == atomicfile.OS {
+		err = removeOwn(r.Dir(), file)
+	} else {
+		err = r.box.opt.fs.Remove(r.box.path(file))
+	}
+	if err := ignoreMissing(err); err != nil {
 		return err
 	}
 	return r.syncFolderOf(file)

@@ -361,7 +361,7 @@ func TestRequeueAmongPuts(t *testing.T) {
 // Many records are listed without their content.
 func TestListOfMany(t *testing.T) {
 	dir := t.TempDir()
-	const many = 20_000
+	const many = 5000
 	for i := range many {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprint(i, ".json")), nil, 0o600))
 	}

@@ -67,29 +67,3 @@ func TestPermissionsAreFoundAndRepaired(t *testing.T) {
 	}
 	require.Empty(t, check(t, r))
 }
-
-func TestLinkNew(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	writeFile(t, dir, "a", "a")
-	writeFile(t, dir, "b", "b")
-	for _, move := range []func(from, to string) error{linkNew, renameNew} {
-		from, to := filepath.Join(dir, "a"), filepath.Join(dir, "b")
-		require.ErrorIs(t, move(from, to), fs.ErrExist)
-		require.Equal(t, "a", textFile(t, from))
-		require.Equal(t, "b", textFile(t, to))
-		to = filepath.Join(dir, "c")
-		require.NoError(t, move(from, to))
-		require.NoFileExists(t, from)
-		require.Equal(t, "a", textFile(t, to))
-		require.ErrorIs(t, move(from, to), fs.ErrNotExist)
-		require.NoError(t, os.Rename(to, from))
-	}
-}
-
-func textFile(t testing.TB, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	require.NoError(t, err)
-	return string(text)
-}

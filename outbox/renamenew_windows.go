@@ -3,6 +3,7 @@ package outbox
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/windows"
@@ -14,14 +15,17 @@ const (
 	busyPause = 100 * time.Millisecond
 )
 
-// renameNew does not pass MOVEFILE_REPLACE_EXISTING, so a name that is taken is
-// ERROR_ALREADY_EXISTS, which is fs.ErrExist.
-func renameNew(from, to string) error {
+// placeNew renames a file of the folder; both is false. It does not pass
+// MOVEFILE_REPLACE_EXISTING, so a name that is taken is ERROR_ALREADY_EXISTS,
+// which is fs.ErrExist. NTFS journals the rename as one operation, and the call
+// returns when it is on disk: nobody can make half of it durable.
+func placeNew(dir, from, to string) (both bool, err error) {
+	from, to = filepath.Join(dir, from), filepath.Join(dir, to)
 	for try := 1; ; try++ {
-		err := moveFile(from, to)
+		err = moveFile(from, to)
 		busy := errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_LOCK_VIOLATION)
 		if !busy || try == busyTries {
-			return err
+			return false, err
 		}
 		time.Sleep(busyPause)
 	}
