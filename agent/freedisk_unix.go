@@ -15,6 +15,6 @@ func diskSize(dir string) (int64, error) {
 	if err := unix.Statfs(dir, &s); err != nil {
 		return 0, fmt.Errorf("size of the disk of %s: %w", dir, err)
 	}
-	blocks, size := uint64(s.Blocks), uint64(s.Bsize) //nolint:unconvert // types differ between systems
+	blocks, size := uint64(s.Blocks), blockSize(&s) //nolint:unconvert // types differ between systems
 	return int64(min(blocks, math.MaxInt64/max(size, 1)) * size), nil
 }

@@ -32,10 +32,7 @@ type boxes struct {
 }
 
 func (a *Agent) openBoxes(p *parts) error {
-	floor, err := diskFloor(p.dir.Path("."))
-	if err != nil {
-		return fmt.Errorf("agent: %w", err)
-	}
+	floor := a.diskFloor(p.dir.Path("."))
 	p.floor = floor
 	for _, box := range []struct {
 		into   **outbox.Outbox
@@ -44,7 +41,7 @@ func (a *Agent) openBoxes(p *parts) error {
 		opts   []outbox.Option
 	}{
 		{&p.boxes.results, resultsFolder, resultCodec{resultRecord}, []outbox.Option{
-			outbox.WithBeforeRemove(afterFinish(p.ledger)), outbox.WithLarge(offload.FileThreshold, a.offloader(p).Load),
+			outbox.WithBeforeRemove(afterFinish(p.ledger, a.cfg.ID)), outbox.WithLarge(offload.FileThreshold, a.offloader(p).Load),
 			outbox.WithLimit(100_000, 2<<30), outbox.WithOverflow(outbox.OverflowReject),
 		}},
 		{&p.boxes.starts, startsFolder, payloadCodec(startRecord), []outbox.Option{
@@ -63,6 +60,16 @@ func (a *Agent) openBoxes(p *parts) error {
 		*box.into = opened
 	}
 	return nil
+}
+
+// diskFloor does without a floor rather than without an agent.
+func (a *Agent) diskFloor(dir string) int64 {
+	floor, err := diskFloor(dir)
+	if err != nil {
+		a.log.Warn("the size of the disk is not known; telemetry leaves no space free on it", "error", err)
+		return 0
+	}
+	return floor
 }
 
 // all returns the boxes that are open, the most important first.
@@ -175,9 +182,14 @@ func observationRecord(name string, data []byte) (outbox.Record, error) {
 const closeWait = 10 * time.Second
 
 // afterFinish lets a result go only when the ledger has closed its command on
-// disk: without that a restart would report the command a second time.
-func afterFinish(l *command.Ledger) func(context.Context, outbox.Record) error {
+// disk: without that a restart would report the command a second time. What is
+// not the result of a command on this host, but a refusal whose request ID was
+// accepted later, or another host's, has nothing to wait for.
+func afterFinish(l *command.Ledger, pcID string) func(context.Context, outbox.Record) error {
 	return func(ctx context.Context, r outbox.Record) error {
+		if r.MsgID != wire.ResultID(r.Name, pcID) {
+			return nil
+		}
 		ctx, cancel := context.WithTimeout(ctx, closeWait)
 		defer cancel()
 		return l.WaitFinished(ctx, l.KeyOf(r.Name))

@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -78,11 +79,25 @@ func (o *Outbox) readLarge(ctx context.Context, e *entry) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	r, err := o.opt.loadLarge(ctx, e.name(), section(f, info), info)
+	r, err := o.loadRecord(ctx, e.name(), section(f, info), info)
 	if err != nil {
 		return Record{}, err
 	}
 	return o.checked(e.file, r, nil, nil)
+}
+
+// loadRecord makes a panic a permanent error: the same file would only cause it again.
+func (o *Outbox) loadRecord(ctx context.Context, name string, file io.ReadSeeker, info fs.FileInfo) (r Record, err error) {
+	panicked := true
+	defer func() {
+		if panicked {
+			err = retry.Permanent(err)
+		}
+	}()
+	defer caught("load hook", &err)
+	r, err = o.opt.loadLarge(ctx, name, file, info)
+	panicked = false
+	return r, err
 }
 
 func message(r Record) *nats.Msg {
@@ -133,11 +148,9 @@ func (d *delivery) owed(s *session, e *entry) {
 
 // finish ends the record: once the hook has agreed, nothing needs the file.
 func (d *delivery) finish(s *session, e *entry, r Record) {
-	if hook := d.o.opt.beforeRemove; hook != nil {
-		if err := hook(s.ctx, r); err != nil {
-			d.putOff(s, e, err)
-			return
-		}
+	if err := d.o.agreed(s.ctx, r); err != nil {
+		d.putOff(s, e, err)
+		return
 	}
 	err := atomicfile.TryRemove(d.o.opt.fs, d.o.path(e.file))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -149,6 +162,15 @@ func (d *delivery) finish(s *session, e *entry, r Record) {
 	}
 	d.o.index.drop(e)
 	d.report.delivered()
+}
+
+// agreed asks the hook whether the file may go.
+func (o *Outbox) agreed(ctx context.Context, r Record) (err error) {
+	if o.opt.beforeRemove == nil {
+		return nil
+	}
+	defer caught("hook before the removal", &err)
+	return o.opt.beforeRemove(ctx, r)
 }
 
 // failed ends a flight that brought no acknowledgement.

@@ -1,12 +1,14 @@
 package outbox
 
 import (
+	"container/heap"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
+	"slices"
 
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 )
@@ -20,7 +22,8 @@ const (
 	OverflowReject Overflow = iota
 	// OverflowDropOldest deletes the oldest pending records that are not in
 	// flight to make room, and counts them in [Stats].Dropped. When there are
-	// none, Put returns [ErrFull].
+	// none, Put returns [ErrFull]; and so it does, deleting none, when all of
+	// them would not bring the disk to the floor of [WithFreeDisk].
 	OverflowDropOldest
 )
 
@@ -132,26 +135,67 @@ func (o *Outbox) checkSize(size int64) error {
 }
 
 // checkDisk keeps the floor of free disk space, by dropping if that is the
-// policy. A dropped file has to free as much as the new one takes.
+// policy.
 func (o *Outbox) checkDisk(size int64) error {
-	if o.opt.limits.freeDisk == 0 {
+	floor := o.opt.limits.freeDisk
+	if floor == 0 {
 		return nil
 	}
-	for freed := int64(0); ; {
-		free, err := o.freeDisk()
-		if err != nil {
-			return err
-		}
-		if free-size >= o.opt.limits.freeDisk {
-			return nil
-		}
-		before := o.index.stats().Bytes
-		if freed > size || !o.dropOldest() {
-			o.overflowed("disk is almost full")
-			return fmt.Errorf("%w: %d bytes of disk space are free", ErrFull, free)
-		}
-		freed += max(before-o.index.stats().Bytes, 0)
+	free, err := o.freeDisk()
+	if err != nil {
+		return err
 	}
+	if free-size >= floor || o.dropBytes(floor-(free-size), size) {
+		return nil
+	}
+	o.overflowed(almostFull)
+	return fmt.Errorf("%w: %d bytes of disk space are free", ErrFull, free)
+}
+
+const almostFull = "disk is almost full"
+
+// maxDropBatch is how many records a Put takes away from their delivery at once.
+const maxDropBatch = 512
+
+// dropBytes drops the oldest records until size more bytes find room on the
+// disk, or until their files had need bytes: some file systems do not show at
+// once what was freed, and waiting for that would empty the box. When all that
+// may be dropped has less than need bytes, somebody else fills the disk, and
+// nothing is dropped.
+func (o *Outbox) dropBytes(need, size int64) bool {
+	if o.opt.limits.overflow != OverflowDropOldest || !o.index.droppable(need) {
+		return false
+	}
+	enough := func() bool {
+		free, err := o.freeDisk()
+		return err == nil && free-size >= o.opt.limits.freeDisk
+	}
+	freed := int64(0)
+	for n := 1; freed < need; n = min(8*n, maxDropBatch) {
+		batch := o.index.takeOldest(n)
+		if len(batch) == 0 { // others took the rest
+			return enough()
+		}
+		for i, e := range batch {
+			if freed >= need || enough() {
+				o.giveBack(batch[i:])
+				return true
+			}
+			if !o.drop(e, almostFull) {
+				o.giveBack(batch[i+1:])
+				return false
+			}
+			freed += e.size
+		}
+	}
+	return true
+}
+
+func (o *Outbox) giveBack(batch []*entry) {
+	for _, e := range batch {
+		o.index.release(e)
+	}
+	o.signal()
 }
 
 // diskMeter is an ability of a file system in tests.
@@ -171,27 +215,81 @@ func (o *Outbox) dropOldest() bool {
 	if o.opt.limits.overflow != OverflowDropOldest {
 		return false
 	}
-	e := o.index.takeOldest()
-	if e == nil {
-		return false
-	}
+	oldest := o.index.takeOldest(1)
+	return len(oldest) > 0 && o.drop(oldest[0], "limit reached")
+}
+
+// drop deletes a taken record.
+func (o *Outbox) drop(e *entry, why string) bool {
 	err := atomicfile.TryRemove(o.opt.fs, o.path(e.file))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		o.index.release(e)
 		o.opt.log.Debug("oldest record cannot be dropped", "file", e.file, "error", err)
+		o.giveBack([]*entry{e})
 		return false
 	}
 	o.index.drop(e)
 	o.count.dropped.Add(1)
-	o.overflowed("limit reached")
+	o.overflowed(why)
 	return true
 }
 
-// takeOldest takes the oldest entry that waits for its delivery. It looks at
-// all of them: an outbox that drops has other worries than that.
-func (ix *index) takeOldest() *entry {
+// droppable tells whether the files of what may be dropped have so many bytes in
+// all.
+func (ix *index) droppable(bytes int64) bool {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
+	if ix.sum.bytes-ix.sum.stuckBytes < bytes {
+		return false
+	}
+	for _, all := range [][]*entry{ix.ready, ix.waiting} {
+		for _, e := range all {
+			if e.mayDrop() {
+				bytes -= e.size
+			}
+			if bytes <= 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// takeOldest takes the n oldest entries that wait for their delivery, the oldest
+// first, or fewer. It looks at all of them: an outbox that drops has other
+// worries than that.
+func (ix *index) takeOldest(n int) []*entry {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	if n == 1 {
+		return ix.takeOneLocked()
+	}
+	var all []*entry
+	for _, some := range [][]*entry{ix.ready, ix.waiting} {
+		for _, e := range some {
+			if e.mayDrop() {
+				all = append(all, e)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b *entry) int {
+		if older(a, b) {
+			return -1
+		}
+		return 1
+	})
+	oldest := slices.Clone(all[:min(n, len(all))])
+	for _, e := range oldest {
+		e.place, e.rank = taken, usualRank
+	}
+	isTaken := func(e *entry) bool { return e.place == taken }
+	ix.ready = slices.DeleteFunc(ix.ready, isTaken)
+	ix.waiting = slices.DeleteFunc(ix.waiting, isTaken)
+	heap.Init(&ix.ready)
+	heap.Init(&ix.waiting)
+	return oldest
+}
+
+func (ix *index) takeOneLocked() []*entry {
 	i, j := oldestOf(ix.ready), oldestOf(ix.waiting)
 	var e *entry
 	switch {
@@ -203,13 +301,16 @@ func (ix *index) takeOldest() *entry {
 		e = heapRemove(&ix.waiting, j)
 	}
 	e.place, e.rank = taken, usualRank
-	return e
+	return []*entry{e}
 }
+
+// mayDrop is only for entries that wait.
+func (e *entry) mayDrop() bool { return !e.stuck() && !e.acked }
 
 func oldestOf(all []*entry) int {
 	oldest := -1
 	for i, e := range all {
-		if !e.stuck() && !e.acked && (oldest < 0 || older(e, all[oldest])) {
+		if e.mayDrop() && (oldest < 0 || older(e, all[oldest])) {
 			oldest = i
 		}
 	}

@@ -43,14 +43,17 @@ func (o *Outbox) readFile(file string, size int64) (Record, error) {
 	return o.checked(file, r, in.err, err)
 }
 
-// decode keeps one file that the codec cannot bear from stopping all others.
 func (o *Outbox) decode(name string, file io.Reader) (r Record, err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = fmt.Errorf("codec panicked: %v", value)
-		}
-	}()
+	defer caught("codec", &err)
 	return o.opt.codec.Decode(name, file)
+}
+
+// caught is deferred around what is not the outbox's own: one record that it
+// cannot bear must not stop all others.
+func caught(what string, err *error) {
+	if value := recover(); value != nil {
+		*err = fmt.Errorf("%s panicked: %v", what, value)
+	}
 }
 
 // checked sorts the errors of a file from those of its content, and completes
@@ -74,9 +77,7 @@ func (o *Outbox) checked(file string, r Record, fault, err error) (Record, error
 // verify tells whether a file is a whole record. A large one need not be held in
 // memory for that, if the codec can do without.
 func (o *Outbox) verify(file string, size int64) error {
-	codec, streams := o.opt.codec.(interface {
-		Verify(name string, file io.Reader) error
-	})
+	codec, streams := o.opt.codec.(verifier)
 	if !streams || o.opt.loadLarge == nil || size <= o.opt.threshold {
 		_, err := o.readFile(file, size)
 		return err
@@ -87,7 +88,7 @@ func (o *Outbox) verify(file string, size int64) error {
 	}
 	defer f.Close()
 	in := &fileReader{r: f}
-	err = codec.Verify(recordName(file), in)
+	err = verifyWith(codec, recordName(file), in)
 	if in.err != nil {
 		return in.err
 	}
@@ -95,6 +96,16 @@ func (o *Outbox) verify(file string, size int64) error {
 		return &undecodable{err}
 	}
 	return nil
+}
+
+// verifier is what a codec may be able to do besides; see [WithLarge].
+type verifier interface {
+	Verify(name string, file io.Reader) error
+}
+
+func verifyWith(codec verifier, name string, file io.Reader) (err error) {
+	defer caught("codec", &err)
+	return codec.Verify(name, file)
 }
 
 // fileReader reads a file and remembers that reading failed, whatever the codec
