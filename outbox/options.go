@@ -101,7 +101,8 @@ func WithCodec(c Codec) Option { return func(o *options) { o.codec = c } }
 // a record and the removal of its file. An error keeps the file; the hook, not
 // the publish, is tried again after a pause. A process that dies in between
 // publishes again. The hook is called from several goroutines at once and
-// must end soon after its context has ended. Default: nothing.
+// must end soon after its context has ended. A panic counts as an error. Default:
+// nothing.
 func WithBeforeRemove(hook func(context.Context, Record) error) Option {
 	return func(o *options) { o.beforeRemove = hook }
 }
@@ -137,7 +138,9 @@ func WithLimit(records int, bytes int64) Option {
 }
 
 // WithFreeDisk sets how many bytes of the disk must stay free for others: a Put
-// that would leave less finds the outbox full. Default: 0, no floor.
+// that would leave less finds the outbox full. With [OverflowDropOldest] records
+// are dropped only when that can bring the disk back to the floor. For root the
+// reserve of the file system counts as free. Default: 0, no floor.
 func WithFreeDisk(floor int64) Option { return func(o *options) { o.limits.freeDisk = floor } }
 
 // WithMaxRecordBytes bounds the file of one record; a larger one is refused with
@@ -163,8 +166,9 @@ func WithQuarantineAfter(refusals int) Option { return func(o *options) { o.quar
 //
 // An error is tried again like one of the broker's and does not count towards
 // quarantine, unless it is marked with [retry.Permanent]: then the file moves to
-// stuck/. load must do no harm when it is repeated; it is called from up to 4
-// goroutines at once, with a context that ends with the connection.
+// stuck/. A panic counts as a permanent error. load must do no harm when it is
+// repeated; it is called from up to 4 goroutines at once, with a context that
+// ends with the connection.
 // A [Codec] that also has the method
 //
 //	Verify(name string, file io.Reader) error
