@@ -56,6 +56,16 @@ func (ix *index) hold(l limits, more room) bool {
 	return true
 }
 
+// hopeless tells whether there would be no room even if all that may be dropped
+// were: quarantine takes too much.
+func (ix *index) hopeless(l limits, more room) bool {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	records := ix.sum.stuck + ix.held.records + more.records
+	bytes := ix.sum.stuckBytes + ix.held.bytes + more.bytes
+	return l.records > 0 && records > l.records || l.bytes > 0 && bytes > l.bytes
+}
+
 func (ix *index) unhold(r room) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
@@ -95,7 +105,7 @@ func (p *putRoom) end() { p.o.index.unhold(p.held) }
 
 func (p *putRoom) grow(more room) error {
 	for !p.o.index.hold(p.o.opt.limits, more) {
-		if !p.o.dropOldest() {
+		if p.o.index.hopeless(p.o.opt.limits, more) || !p.o.dropOldest() {
 			p.o.overflowed("limit reached")
 			return ErrFull
 		}

@@ -204,3 +204,19 @@ func TestBadLimits(t *testing.T) {
 		require.ErrorContains(t, err, "outbox: open ")
 	}
 }
+
+// What is in quarantine is never deleted; deleting the rest for a record that
+// finds no room even then would be for nothing.
+func TestAFullQuarantineCostsNoPendingRecord(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, stuckFolder), 0o700))
+	for _, name := range []string{"stuck/a.json", "stuck/b.json", "c.json"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("broken"), 0o600))
+	}
+	box := openBox(t, dir, WithLimit(2, 0), WithOverflow(OverflowDropOldest))
+	require.ErrorIs(t, box.Put(t.Context(), record("new")), ErrFull)
+	s := box.Stats()
+	require.Equal(t, []int{1, 2}, []int{s.Pending, s.Stuck})
+	require.Zero(t, s.Dropped)
+}
