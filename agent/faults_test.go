@@ -94,9 +94,8 @@ func TestResultsWaitForRoomInTheirStream(t *testing.T) {
 	all := s.sendMany(8, "head -c 4000 /dev/zero | tr '\\0' x")
 	s.eventually(func() bool {
 		r := a.Status().Results
-		return r.Put == 8 && r.Sent == 3 && r.Failed >= 5
-	}, "the stream takes more than it may")
-	require.Equal(t, 5, a.Status().Results.Pending)
+		return r.Put == 8 && r.Sent == 3 && r.Failed >= 5 && r.Pending == 5
+	}, "the stream takes more than it may, or less")
 
 	s.setResultsLimit(-1)
 	s.settled(a, all...)
