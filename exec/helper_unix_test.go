@@ -43,9 +43,6 @@ func sessionAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: tr
 // duplicate makes a program available under another name. A copy could be busy: another test may fork while it is written.
 func duplicate(program, name string) error { return os.Symlink(program, name) }
 
-// needsRealConsole: nothing stands in for a console here.
-func needsRealConsole(*testing.T) {}
-
 // watchedProcess: the end of a process is the end of its connection.
 type watchedProcess struct{}
 

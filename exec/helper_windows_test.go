@@ -42,15 +42,6 @@ func duplicate(program, name string) error {
 	return os.WriteFile(name, data, 0o700)
 }
 
-// needsRealConsole skips under Wine, whose host for an invisible console inherits the pipes of the program it is made for
-// and lives as long as any program in that console (seen with Wine 8.0 and os/exec alone: CREATE_NO_WINDOW is enough).
-func needsRealConsole(t *testing.T) {
-	t.Helper()
-	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil {
-		t.Skip("Wine's console host holds the pipes")
-	}
-}
-
 // watchedProcess is a handle, which stays valid beyond the end of the process. The end of a connection would not do:
 // Wine sometimes keeps that of a process that was terminated open.
 type watchedProcess struct{ handle windows.Handle }

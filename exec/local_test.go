@@ -267,7 +267,6 @@ func TestBackgroundChildWritesDuringDrain(t *testing.T) {
 
 func TestBackgroundChildWithoutPipeSurvives(t *testing.T) {
 	t.Parallel()
-	needsRealConsole(t)
 	b := newBoard(t)
 	running := start(t.Context(), t, native(helperScript("leave-quiet", b.address(), "left")), WithDrainGrace(patience))
 	left := b.await("left")[0]

@@ -235,6 +235,7 @@ func TestInstall(t *testing.T) {
 	require.Equal(t, []string{"install"}, b.service.calls)
 	require.Equal(t, []string{"run", "--config", path}, b.service.config.Arguments)
 	require.Equal(t, defaultServiceName, b.service.config.Name)
+	require.Equal(t, "restart", b.service.config.Option["OnFailure"], "Windows leaves a service that ended by itself alone")
 	require.Contains(t, out, path)
 }
 
@@ -258,7 +259,7 @@ func TestInstallRefuses(t *testing.T) {
 		fail   error
 		want   string
 	}{
-		"no file":           {"/no/such/agent.toml", service.ErrNotInstalled, nil, "no/such/agent.toml"},
+		"no file":           {"/no/such/agent.toml", service.ErrNotInstalled, nil, filepath.FromSlash("no/such/agent.toml")},
 		"broken file":       {writeFile(t, "agent.toml", "[agent\n"), service.ErrNotInstalled, nil, ":1:7: "},
 		"bad id":            {writeFile(t, "agent.toml", strings.Replace(minimalFile, "file-id", "a b", 1)), service.ErrNotInstalled, nil, `id "a b"`},
 		"already installed": {good, nil, nil, "already installed"},

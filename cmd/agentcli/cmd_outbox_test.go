@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,9 +18,6 @@ import (
 	"github.com/kanade-go/kanade/agent"
 	"github.com/kanade-go/kanade/outbox"
 )
-
-// hostile is a name that would clear a terminal.
-const hostile = "evil\x1b[2J\t\u202e"
 
 func resultText(request, stdout string) string {
 	text, err := json.Marshal(stdout)
@@ -71,7 +69,7 @@ func TestOutboxList(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, strings.Join([]string{
 		`BOX      NAME                   AGE  SIZE   STATE    NOTE`,
-		`results  "evil\x1b[2J\t\u202e"  2h   12 B   stuck    no reason beside it`,
+		`results  ` + strconv.Quote(hostile) + `  2h   12 B   stuck    no reason beside it`,
 		`results  req-3                  2h   170 B  stuck    "refused after 12 attempts: too large\x1b[2J"`,
 		`results  req-1                  2h   184 B  pending  `,
 		`results  req-2                  2h   170 B  pending  `,
@@ -178,7 +176,7 @@ func TestOutboxRequeue(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(dir, "outbox", "stuck", "req-3.reason"))
 	out, err = b.do(t, "outbox", "requeue", "--all", "--json")
 	require.NoError(t, err)
-	require.JSONEq(t, `{"requeued":[{"box":"results","name":"evil\u001b[2J\t`+"\u202e"+`","file":"stuck/evil\u001b[2J\t`+"\u202e"+`.json"}],"pending":[]}`, out)
+	require.JSONEq(t, `{"requeued":[{"box":"results","name":`+quoted(t, hostile)+`,"file":`+quoted(t, "stuck/"+hostile+".json")+`}],"pending":[]}`, out)
 	out, err = b.do(t, "outbox", "requeue", "--all")
 	require.NoError(t, err)
 	require.Equal(t, "nothing is stuck\n", out)
@@ -267,7 +265,7 @@ func TestOutboxFsck(t *testing.T) {
 	require.Contains(t, out, "results ("+filepath.Join(dir, "outbox")+"): 5 records, 4 findings\n")
 	require.Contains(t, out, "  torn: torn.json\n")
 	require.Contains(t, out, "      repair: move it to stuck/")
-	require.Contains(t, out, "  stuck: \"stuck/evil\\x1b[2J\\t\\u202e.json\"\n")
+	require.Contains(t, out, "  stuck: "+strconv.Quote("stuck/"+hostile+".json")+"\n")
 	require.Contains(t, out, "events ("+filepath.Join(dir, "events-outbox")+"): 0 records, nothing found\n")
 	require.Contains(t, out, "1 of 4 findings can be repaired: kanade-agent outbox fsck --repair, with the agent stopped\n")
 
@@ -342,7 +340,7 @@ func TestOutboxErrors(t *testing.T) {
 		"requeue both":     {"requeue --all x", "names of records, or --all", ExitUsage},
 		"raw and json":     {"show req-1 --raw --json", "exclude each other", ExitUsage},
 		"file and dir":     {"export -o a --dir b", "exclude each other", ExitUsage},
-		"no folder":        {"ls --data-dir " + empty + "/none", "no state folder at " + empty + "/none (from --data-dir)", ExitError},
+		"no folder":        {"ls --data-dir " + empty + "/none", "no state folder at " + filepath.Join(empty, "none") + " (from --data-dir)", ExitError},
 		"another folder":   {"ls --data-dir " + empty, "no agent has used it", ExitError},
 		"no configuration": {"ls --config /no/such.toml", "/no/such.toml", ExitError},
 	} {
@@ -382,14 +380,19 @@ func TestStateFolderIsFoundAsRunFindsIt(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, tc.env)
 			if tc.want == "" {
-				tc.want = b.around.dirs.data
+				tc.want = slashed(b.around.dirs.data)
 			}
 			dir, from, err := b.stateDir(tc.flags)
 			require.NoError(t, err)
-			require.Equal(t, tc.want, filepath.ToSlash(strings.TrimPrefix(dir, filepath.VolumeName(dir))))
+			require.Equal(t, tc.want, slashed(dir))
 			require.Equal(t, tc.from, from)
 		})
 	}
+}
+
+// slashed is a path without its volume, and with slashes.
+func slashed(path string) string {
+	return filepath.ToSlash(strings.TrimPrefix(path, filepath.VolumeName(path)))
 }
 
 func TestEveryOutboxVerbHasHelpAndAnExample(t *testing.T) {
