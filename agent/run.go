@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -27,11 +26,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	a.publish(p)
 	defer a.publish(nil)
 	a.log.Info("agent starts", "version", a.cfg.Version, "state", a.cfg.StateDir)
-	owed, err := p.commands.Recover()
-	if err != nil {
-		return errors.Join(fmt.Errorf("agent: %w", err), p.close())
-	}
-	if owed > 0 {
+	if owed := p.commands.Recover(); owed > 0 {
 		a.log.Info("commands of the last run are taken up again", "commands", owed)
 	}
 	s, err := a.start(ctx, p)

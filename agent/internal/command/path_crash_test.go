@@ -78,9 +78,7 @@ func (h *host) start() error {
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	h.life = l
-	if _, err := l.service.Recover(); err != nil {
-		return err
-	}
+	l.service.Recover()
 	ctx, cancel := context.WithCancel(context.Background())
 	l.cancel = cancel
 	l.loops.Go(func() { _ = l.service.Admit(ctx, l.in) })

@@ -7,14 +7,14 @@ import (
 )
 
 // Recover queues what a restart owes and returns how many commands that is. It
-// is called once, before anything is admitted. A ledger that cannot be written
-// is no reason for an error.
-func (s *Service) Recover() (int, error) {
+// is called once, before anything is admitted. It does not need the ledger to be
+// writable.
+func (s *Service) Recover() int {
 	owed := s.ledger.Unfinished()
 	for _, r := range owed {
 		s.recover(r)
 	}
-	return len(owed), nil
+	return len(owed)
 }
 
 func (s *Service) recover(r Recovered) {
