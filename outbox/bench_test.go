@@ -1,23 +1,17 @@
 package outbox
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
-	"github.com/kanade-go/kanade/retry"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
@@ -35,24 +29,25 @@ func BenchmarkDrain(b *testing.B) {
 	require.NoError(b, err)
 	stream, err := js.CreateStream(b.Context(), jetstream.StreamConfig{Name: "BENCH", Subjects: []string{"bench.>"}})
 	require.NoError(b, err)
+	program := drainProgram(b)
 	times := map[string][]float64{}
 	memory := map[string]float64{}
 	for b.Loop() {
-		for _, how := range []string{drainBare, drainBox} {
+		for _, how := range []string{"bare", "box"} {
 			dir := fullFolder(b)
-			took, peak := drainProcess(b, how, dir, broker.URL())
+			took, peak := drainProcess(b, program, how, dir, broker.URL())
 			times[how] = append(times[how], took)
 			memory[how] = max(memory[how], peak)
 		}
 		require.NoError(b, stream.Purge(b.Context()))
 	}
-	bare, box := benchDrained/median(times[drainBare]), benchDrained/median(times[drainBox])
+	bare, box := benchDrained/median(times["bare"]), benchDrained/median(times["box"])
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(bare, "bare/s")
 	b.ReportMetric(box, "drain/s")
 	b.ReportMetric(box/bare, "drain/bare")
-	b.ReportMetric(memory[drainBare]/(1<<20), "bare-MiB")
-	b.ReportMetric(memory[drainBox]/(1<<20), "drain-MiB")
+	b.ReportMetric(memory["bare"]/(1<<20), "bare-MiB")
+	b.ReportMetric(memory["box"]/(1<<20), "drain-MiB")
 }
 
 func median(all []float64) float64 {
@@ -71,27 +66,16 @@ func fullFolder(b *testing.B) string {
 	return dir
 }
 
-// benchCodec is a contract-like codec whose records go where the benchmark
-// wants them.
-type benchCodec struct{ resultCodec }
-
-func (c benchCodec) Decode(name string, file io.Reader) (Record, error) {
-	r, err := c.resultCodec.Decode(name, file)
-	r.Subject = "bench.drain"
-	return r, err
+// drainProgram builds the program that both halves of the benchmark run in.
+func drainProgram(b *testing.B) string {
+	program := filepath.Join(b.TempDir(), "drain.exe")
+	out, err := exec.Command("go", "build", "-o", program, "./testdata/drain").CombinedOutput()
+	require.NoError(b, err, string(out))
+	return program
 }
 
-const (
-	drainHelper = "OUTBOX_BENCH_DRAIN" // bare or box; makes the test binary a draining program
-	drainDir    = "OUTBOX_BENCH_DIR"
-	drainURL    = "OUTBOX_BENCH_URL"
-	drainBare   = "bare"
-	drainBox    = "box"
-)
-
-func drainProcess(b *testing.B, how, dir, url string) (seconds, peak float64) {
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), drainHelper+"="+how, drainDir+"="+dir, drainURL+"="+url)
+func drainProcess(b *testing.B, program, how, dir, url string) (seconds, peak float64) {
+	cmd := exec.Command(program, how, dir, url)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	require.NoError(b, err, string(out))
@@ -101,82 +85,4 @@ func drainProcess(b *testing.B, how, dir, url string) (seconds, peak float64) {
 	require.NoError(b, err)
 	require.LessOrEqual(b, len(left), 1)
 	return seconds, peak
-}
-
-// drainProgram is the process of drainProcess.
-func drainProgram() error {
-	nc, err := nats.Connect(os.Getenv(drainURL))
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
-	drain := bareDrain
-	if os.Getenv(drainHelper) == drainBox {
-		drain = boxDrain
-	}
-	start := time.Now()
-	if err := drain(os.Getenv(drainDir), nc, js); err != nil {
-		return err
-	}
-	took := time.Since(start)
-	_, err = fmt.Println(took.Seconds(), peakMemory())
-	return err
-}
-
-// bareDrain is what a drain cannot do without: list, read, publish, unlink.
-func bareDrain(dir string, _ *nats.Conn, js jetstream.JetStream) error {
-	list, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	type sent struct {
-		path string
-		ack  jetstream.PubAckFuture
-	}
-	window := make(chan sent, defaultWindow)
-	ended := make(chan error, 1)
-	go func() {
-		for s := range window {
-			select {
-			case <-s.ack.Ok():
-				err = errors.Join(err, os.Remove(s.path))
-			case e := <-s.ack.Err():
-				err = errors.Join(err, e)
-			}
-		}
-		ended <- err
-	}()
-	for _, d := range list {
-		path := filepath.Join(dir, d.Name())
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		m := nats.NewMsg("bench.drain")
-		m.Header.Set(jetstream.MsgIDHeader, strings.TrimSuffix(d.Name(), fileSuffix))
-		m.Data = data
-		f, err := js.PublishMsgAsync(m)
-		if err != nil {
-			return err
-		}
-		window <- sent{path, f}
-	}
-	close(window)
-	return <-ended
-}
-
-func boxDrain(dir string, nc *nats.Conn, js jetstream.JetStream) error {
-	box, err := Open(dir, WithCodec(benchCodec{}), WithTransport(retry.FromNATS(nc)))
-	if err != nil {
-		return err
-	}
-	sent, err := box.Flush(context.Background(), js)
-	if err != nil || sent != benchDrained {
-		return fmt.Errorf("%d sent: %w", sent, err)
-	}
-	return box.Close()
 }

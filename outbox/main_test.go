@@ -17,13 +17,6 @@ func TestMain(m *testing.M) {
 		holdLock(dir)
 		return
 	}
-	if os.Getenv(drainHelper) != "" {
-		if err := drainProgram(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
 	goleak.VerifyTestMain(m)
 }
 

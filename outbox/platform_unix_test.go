@@ -3,13 +3,9 @@
 package outbox
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,25 +22,4 @@ func requireMode(t *testing.T, name string, perm fs.FileMode) {
 func plantLink(t *testing.T, dir string) {
 	t.Helper()
 	require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(dir, "link.json")))
-}
-
-// peakMemory is the most that this process has had in memory, in bytes. Linux
-// counts the program that started it into its rusage, so /proc is asked first.
-func peakMemory() int64 {
-	if status, err := os.ReadFile("/proc/self/status"); err == nil {
-		if _, rest, found := strings.Cut(string(status), "VmHWM:"); found {
-			var kib int64
-			if _, err := fmt.Sscan(rest, &kib); err == nil {
-				return kib << 10
-			}
-		}
-	}
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	if runtime.GOOS == "darwin" {
-		return u.Maxrss
-	}
-	return u.Maxrss << 10
 }
