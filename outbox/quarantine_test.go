@@ -305,7 +305,7 @@ func TestBlockedBoxProbes(t *testing.T) {
 		elapse(time.Minute)
 		before := s.tried()
 		elapse(time.Minute)
-		require.InDelta(t, time.Minute/probeEvery, s.tried()-before, 2)
+		require.InDelta(t, time.Minute/probeMax, s.tried()-before, 2)
 		put(t, box, "other")
 		synctest.Wait()
 		require.Equal(t, []string{"data of other"}, s.data())

@@ -152,8 +152,11 @@ func (ix *index) delivered() {
 	if ix.blockedLocked() {
 		ix.promoteAllLocked()
 	}
-	ix.row, ix.silent = 0, false
+	ix.flowsLocked()
 }
+
+// flowsLocked ends a blockade.
+func (ix *index) flowsLocked() { ix.row, ix.silent, ix.probe = 0, false, 0 }
 
 // unavailable lets the window shrink: the broker takes nothing.
 func (ix *index) unavailable() {
@@ -182,7 +185,8 @@ func (ix *index) mayProbeLocked(e *entry, now time.Time) bool {
 	if now.Before(ix.nextProbe) {
 		return false
 	}
-	ix.nextProbe = now.Add(probeEvery)
+	ix.probe = min(max(2*ix.probe, probeMin), probeMax)
+	ix.nextProbe = now.Add(ix.probe)
 	return true
 }
 
