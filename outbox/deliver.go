@@ -55,9 +55,13 @@ func (d *delivery) loadLarge(s *session, e *entry) {
 		defer d.o.signal()
 		r, err := d.o.readLarge(s.online, e)
 		if err == nil {
+			d.o.index.setCorrupt(e, false)
 			d.o.index.loaded(e, int64(len(r.Data)))
 			d.launch(s, e, withQueued(r, e))
 			return
+		}
+		if errors.Is(err, ErrUnreadable) {
+			err = &undecodable{err}
 		}
 		if retry.IsPermanent(err) && d.mayTry(s) {
 			e.tries.add()

@@ -28,6 +28,10 @@ var (
 	// left for the record is held by something that is not a readable record.
 	ErrNameTaken = errors.New("file name is taken by something unreadable")
 
+	// ErrUnreadable marks an error of the [WithLarge] hook: the file is no
+	// record and moves to stuck/ as unreadable.
+	ErrUnreadable = errors.New("not a record")
+
 	// ErrFull is returned by [Outbox.Put] when a limit of [WithLimit] or
 	// [WithFreeDisk] is reached and nothing may be dropped for the record. It
 	// passes when records are delivered.

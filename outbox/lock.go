@@ -17,7 +17,7 @@ const lockName = ".lock"
 // lockFolder holds the folder until the file it returns is closed, be it by the
 // end of the process.
 func lockFolder(fsys atomicfile.FS, dir string) (atomicfile.File, error) {
-	f, err := fsys.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := fsys.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE|lockFlags, 0o600)
 	if err != nil {
 		return nil, err
 	}

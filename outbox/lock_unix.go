@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// lockFlags refuses a link: it would have the lock, and a new file, somewhere else.
+const lockFlags = syscall.O_NOFOLLOW
+
 // lockPatience is how long a lock may outlive its owner: a child that the owner
 // has forked holds it, too, until its exec.
 const lockPatience = 2 * time.Second

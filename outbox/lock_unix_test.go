@@ -32,3 +32,12 @@ func TestALockThatAChildStillHoldsIsWaitedFor(t *testing.T) {
 	time.AfterFunc(100*time.Millisecond, exec)
 	openBox(t, dir)
 }
+
+func TestALockThatIsALinkIsRefused(t *testing.T) {
+	t.Parallel()
+	dir, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "target")
+	require.NoError(t, os.Symlink(elsewhere, filepath.Join(dir, lockName)))
+	_, err := Open(dir)
+	require.ErrorIs(t, err, syscall.ELOOP)
+	require.NoFileExists(t, elsewhere)
+}

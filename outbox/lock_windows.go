@@ -6,6 +6,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// lockFlags: making a link needs a privilege here.
+const lockFlags = 0
+
 // tryLock locks the first byte of the file. The lock belongs to the handle: a
 // second Open in this process is refused too.
 func tryLock(fd uintptr) error {

@@ -165,8 +165,9 @@ func WithQuarantineAfter(refusals int) Option { return func(o *options) { o.quar
 // record is filled in as after a Decode.
 //
 // An error is tried again like one of the broker's and does not count towards
-// quarantine, unless it is marked with [retry.Permanent]: then the file moves to
-// stuck/. A panic counts as a permanent error. load must do no harm when it is
+// quarantine, unless it is marked with [retry.Permanent] or wraps
+// [ErrUnreadable]: then the file moves to stuck/, as refused or as unreadable. A
+// panic counts as a permanent error. load must do no harm when it is
 // repeated; it is called from up to 4 goroutines at once, with a context that
 // ends with the connection.
 // A [Codec] that also has the method

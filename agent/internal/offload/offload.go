@@ -77,7 +77,7 @@ func (o *Offloader) Load(ctx context.Context, _ string, file io.ReadSeeker, _ fs
 // final marks the errors of a file that will never be a result.
 func final(err error) error {
 	if errors.Is(err, wire.ErrDecode) {
-		return retry.Permanent(err)
+		return fmt.Errorf("%w: %w", outbox.ErrUnreadable, err)
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/outbox"
 	"github.com/kanade-go/kanade/retry"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
@@ -331,7 +332,7 @@ func TestAFileThatIsNoResultIsRefusedForGood(t *testing.T) {
 	r := newRig(t, jstest.NewFake().JetStream())
 	_, err := loaded(t, r.Offloader, with(`"\ud800"`, `""`))
 	require.ErrorIs(t, err, wire.ErrDecode)
-	require.True(t, retry.IsPermanent(err))
+	require.ErrorIs(t, err, outbox.ErrUnreadable)
 }
 
 // Its output is on its way when that shows.
@@ -351,7 +352,7 @@ func TestAFileThatTurnsOutToBeNoResultLeavesNothing(t *testing.T) {
 		} {
 			_, err := loaded(t, r.Offloader, file)
 			require.ErrorIs(t, err, wire.ErrDecode, name)
-			require.True(t, retry.IsPermanent(err), name)
+			require.ErrorIs(t, err, outbox.ErrUnreadable, name)
 			require.Zero(t, r.state().Msgs, name)
 		}
 	})
