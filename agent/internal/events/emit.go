@@ -4,30 +4,72 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/google/uuid"
 
 	"github.com/kanade-go/kanade/agent/wire"
 )
 
+const (
+	// emitAtOnce is how many lines are stored at a time: together they share the
+	// syncs of the folder. On a busy disk that is 1,600 lines a second in place of
+	// 110 (BenchmarkEmit).
+	emitAtOnce = 32
+	// emitWarnings is how many lines of one output are named in the log.
+	emitWarnings = 10
+)
+
 // Emit stores what a script reports: one observation a line of its standard
-// output. True means that every line is stored; otherwise the output belongs
-// into the result, where nothing of it is lost.
+// output, in no particular order. True means that every line is stored;
+// otherwise the output belongs into the result, where nothing of it is lost.
 func (r *Recorder) Emit(ctx context.Context, c wire.Command, stdout string) (all bool) {
-	all = true
-	number := 0
+	var stores sync.WaitGroup
+	free := make(chan struct{}, emitAtOnce)
+	bad := badLines{r: r, command: c}
+	read := 0
 	for line := range strings.Lines(stdout) {
-		number++
+		read++
+		number := read
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
-		if err := r.emit(ctx, c, number, line); err != nil {
-			r.Logger.Warn("a reported event was not stored; the output stays in the result",
-				"request_id", c.RequestID, "line", number, "error", err)
-			all = false
-		}
+		free <- struct{}{}
+		stores.Go(func() {
+			defer func() { <-free }()
+			bad.note(number, r.emit(ctx, c, number, line))
+		})
 	}
-	return all
+	stores.Wait()
+	return bad.none()
+}
+
+// badLines are the lines of one output that were not stored.
+type badLines struct {
+	r       *Recorder
+	command wire.Command
+
+	mu sync.Mutex
+	n  int
+}
+
+func (b *badLines) note(number int, err error) {
+	if err == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.n++; b.n <= emitWarnings {
+		b.r.Logger.Warn("a reported event was not stored; the output stays in the result",
+			"request_id", b.command.RequestID, "line", number, "error", err)
+	}
+}
+
+func (b *badLines) none() bool {
+	if b.n > emitWarnings {
+		b.r.Logger.Warn("more reported events were not stored", "request_id", b.command.RequestID, "lines", b.n)
+	}
+	return b.n == 0
 }
 
 // emit stores one line. Its name follows from the run and the line, so that a

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,11 +16,14 @@ import (
 )
 
 type box struct {
+	mu      sync.Mutex
 	records []outbox.Record
 	err     error
 }
 
 func (b *box) Put(_ context.Context, r outbox.Record) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.err != nil {
 		return b.err
 	}
@@ -97,6 +102,17 @@ func TestARepeatOfALineIsTheSameRecord(t *testing.T) {
 	r.Emit(t.Context(), command, line)
 	r.Emit(t.Context(), command, line)
 	require.Equal(t, observations.records[0], observations.records[1])
+}
+
+// A script that prints something else altogether does not fill the log.
+func TestManyLinesThatAreNoEvents(t *testing.T) {
+	r, _, observations := newRecorder()
+	var log strings.Builder
+	r.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	require.False(t, r.Emit(t.Context(), command, strings.Repeat("no event\n", 1000)))
+	require.Empty(t, observations.records)
+	require.Equal(t, emitWarnings+1, strings.Count(log.String(), "level=WARN"))
+	require.Contains(t, log.String(), "lines=1000")
 }
 
 func TestAnObservationOfTheAgentsOwn(t *testing.T) {
