@@ -12,6 +12,7 @@ type connState struct {
 	mu        sync.Mutex
 	connected bool
 	changed   chan struct{}
+	closed    chan struct{} // closed when the connection is, for good
 }
 
 func (s *connState) get() (connected bool, changed <-chan struct{}) {
@@ -35,15 +36,22 @@ func (s *connState) set(connected bool) {
 // were set on nc stay in place. The listener is registered before the first look, so no change falls between the two.
 func followState(nc *nats.Conn) *connState {
 	events := nc.StatusChanged()
-	s := &connState{connected: nc.IsConnected(), changed: make(chan struct{})}
-	if !nc.IsClosed() {
-		go s.follow(events, nc.Status)
+	s := newConnState(nc.IsConnected())
+	if nc.IsClosed() {
+		close(s.closed)
+		return s
 	}
+	go s.follow(events, nc.Status)
 	return s
+}
+
+func newConnState(connected bool) *connState {
+	return &connState{connected: connected, changed: make(chan struct{}), closed: make(chan struct{})}
 }
 
 // follow returns when the connection is closed. now is the connection's status at the time of the call.
 func (s *connState) follow(events <-chan nats.Status, now func() nats.Status) {
+	defer close(s.closed)
 	for status := range events {
 		// nats.go drops events while the buffer is full. If it may have been, the queued ones are stale: ask.
 		if len(events) >= cap(events)-1 {

@@ -24,12 +24,13 @@ func TestStateIsTheSumOfTheEvents(t *testing.T) {
 	for _, status := range []nats.Status{nats.RECONNECTING, nats.CONNECTED, nats.RECONNECTING, nats.CLOSED} {
 		events <- status
 	}
-	s := &connState{connected: true, changed: make(chan struct{})}
+	s := newConnState(true)
 	_, changed := s.get()
 	s.follow(events, func() nats.Status { t.Error("nothing was dropped"); return nats.CLOSED })
 	connected, _ := s.get()
 	require.False(t, connected)
 	require.True(t, isClosed(changed))
+	require.True(t, isClosed(s.closed))
 }
 
 func TestDroppedEventsAreMadeGoodByALook(t *testing.T) {
@@ -48,7 +49,7 @@ func TestDroppedEventsAreMadeGoodByALook(t *testing.T) {
 			for range cap(events) {
 				events <- nats.RECONNECTING
 			}
-			s := &connState{changed: make(chan struct{})}
+			s := newConnState(false)
 			looks := 0
 			now := func() nats.Status {
 				looks++

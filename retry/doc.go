@@ -1,31 +1,105 @@
-// Package retry waits for things on NATS that will exist sooner or later: a connection, a key-value bucket, a stream, a
-// consumer, an object store. A program that uses it can be started before its broker, before anybody has created its
-// buckets, and during an outage, and goes on by itself when what it needs is there.
+// Package retry is for programs that live longer than their NATS broker stays as it is. It waits for things that will exist
+// sooner or later (a connection, a bucket, a stream, a consumer, an object store), and keeps reading them whatever happens
+// to the broker: restarts, lost data, deleted and re-created buckets and consumers, frozen processes, cut connections,
+// refused subjects. A program that uses it can be started before its broker and goes on by itself after every outage.
 //
 //	nc, err := nats.Connect(url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
 //	...
-//	js, err := jetstream.New(nc)
-//	...
-//	settings, err := retry.WaitForKV(ctx, js, "settings",
-//		retry.WithTransport(retry.FromNATS(nc)), retry.WithLogger(slog.Default()))
+//	transport := retry.FromNATS(nc)
+//	err = retry.WatchKV(ctx, retry.NewKVReader(transport), "settings", retry.FixedKeys("global", "hosts.me"),
+//		func(v retry.View) { use(v.Entries) })
 //
 // It needs nothing but nats.go, knows nothing of any application, and can be used without the rest of this module.
 //
-// # What ends a wait
+// # What a reconnect does not bring back
 //
-// Three things, and nothing else: success, the end of the caller's context, and an error that no attempt can cure. The last
-// is what Permanent marks; the WaitFor functions mark names that no server accepts and a connection that was closed. A
+// nats.go reconnects the connection, and with it what lives in the connection: subscriptions and requests. What was opened
+// on the server over it is another matter. Observed with nats.go v1.55 and nats-server 2.15, ten messages written before
+// the event ("deaf" is open, without an error, and without messages):
+//
+//	                            subscription  KV watcher           ordered consumer    durable, Consume    durable, Messages
+//	restart with its data       at once       deaf for 15 s        at once             at once             at once
+//	restart without data,       at once       deaf for 18 s, then  begins behind the   all messages        all messages
+//	made anew before reconnect                only what is newer   old last sequence
+//	                                          than the old data
+//	restart without data,       at once       channel closed after skips the first     5 s after it was    after a missed
+//	made anew 25 s later                      19 s, no error on it messages            made                heartbeat
+//	deleted and made anew       not affected  silent until the old silent until the    ends for good       ends for good
+//	while connected                           sequence is passed   old sequence is passed
+//	only the consumer deleted   not affected  not affected         not affected        ends for good       ends for good
+//	broker frozen, then back    resumes       resumes              resumes             resumes             resumes
+//	broker killed during an     with its data the object goes on after 20 s; without, it hangs until the context's
+//	object's Get                deadline, or for ever without one
+//
+// The silent rows are the costly ones: a watcher whose bucket had 5,000 revisions stays deaf for 5,000 writes to the new one,
+// and nothing tells. A frozen broker is noticed by pings only, by default after four minutes: set nats.PingInterval. A
+// request that the server refuses for want of permission is not answered at all.
+//
+// # Watching a bucket
+//
+// WatchKV holds no position in a bucket that could be lost. A write to a key is a message on $KV.<bucket>.<key>, which a
+// plain subscription hears; it is taken as a hint only, and answered by a direct get, which any replica answers and which
+// leaves nothing on the server. A restart, a wiped, re-created or rolled-back bucket are therefore all the same case: read
+// again. Its promises:
+//
+//   - apply gets the whole view, from one goroutine, only when contents or freshness differ. An absent key is absent.
+//   - The last good view survives everything; View.Stale says since when it could not be refreshed, counted from the loss of
+//     the connection, or from the first read that failed.
+//   - After a reconnect the keys are read at once, within DefaultReadSpread. After a write the key is read, within the same
+//     spread; many writes at once are one read, and while they go on the reads move apart, up to 2 s. A read may be behind
+//     its hint: it is repeated after 50 ms, once or twice.
+//   - A server hands a message to subscribers before it stores it, so a write may be too early for a new subscription and too
+//     late for the read after it. A second read, 50 ms after the first, and a third within 10 s close that gap.
+//   - Every 60 s a check finds what no hint told of. A view of at most 64 keys and 32 KiB is read whole, one request. For a
+//     larger one the check asks for the bucket's newest message, and every tenth check reads everything, so that keys that
+//     expired or were purged from the stream are noticed. Sequence and time of a message together tell a re-created bucket
+//     from the one before, also when it has as many revisions.
+//   - Where the server refuses the subscription, or a check finds a change that no hint told of, checks come every 10 s.
+//   - Every request has a deadline that each answer renews. Nothing is asked while disconnected.
+//
+// It costs 0.02 requests/s at rest, with a bucket and without, and one request for a put. It needs these permissions:
+//
+//	publish    $JS.API.DIRECT.GET.KV_<bucket>
+//	subscribe  $KV.<bucket>.<key or pattern>, each; $KV.<bucket>.> for more than 64 of them
+//	subscribe  the connection's inbox prefix, _INBOX.> by default
+//	subscribe  $JS.EVENT.ADVISORY.STREAM.CREATED.KV_<bucket>, optional, asked for while the bucket is missing
+//	publish    $JS.API.DIRECT.GET.KV_<bucket>.>, instead of the first, is enough for keys without wildcards
+//
+// A refused subject is named in one warning each. For that FromNATS puts an error handler before the connection's own (see
+// its OnDenied). The bucket must allow direct gets, as buckets made by clients of the last years do; one that does not
+// looks like one that is missing. Entries of a mirror are read as the mirror has them. A view is limited to MaxViewBytes.
+//
+// For thousands of clients of one broker use WithReadSpread: a write to a key that all of them watch makes each of them send
+// one small request.
+//
+// # Consuming a stream
+//
+// Consume keeps a durable pull consumer: it makes it again when it or its stream was deleted, opens it again after a
+// reconnect, an election or 30 s of silence, and brings it to a new configuration, such as other filters, in place. Its
+// messages go to a handler one at a time, whose error gives a message back. It never deletes a consumer, and a place in the
+// stream is lost only with the consumer. WithPull changes its pulls, WithReopenSpread spreads what many hosts do after a
+// reconnect.
+//
+// # Reading an object
+//
+// ReadObject asks for an object chunk by chunk, each with a deadline, and checks size and digest at the end. A broker that
+// dies midway costs the chunk that was on its way: the read goes on where it was, begins anew when the object was replaced,
+// and says so when a chunk is gone for good. ReadObjectBytes is the same into memory, with a limit.
+//
+// # Waiting
+//
+// Forever, WaitForKV, WaitForStream, WaitForConsumer and WaitForObjectStore wait until something exists and return it. Three
+// things end a wait, and nothing else: success, the end of the caller's context, and an error that no attempt can cure. The
+// last is what Permanent marks; the WaitFor functions mark names that no server accepts and a connection that was closed. A
 // missing bucket, a broker that is away, a timeout and a refused permission are waited out, for ever if need be. For a wait
 // with an end give a context with a deadline; the error then tells the last failure beside the context's own:
 //
 //	retry: wait for kv settings: context deadline exceeded (last attempt: nats: bucket not found)
 //
-// # When it tries
-//
 // The pauses after failed attempts are 1, 2, 4, 8 … 256, 300, 300 … s, each varied by ±25 % (WithBackoff changes that). Every
 // attempt has a deadline of its own, 5 s (WithAttemptTimeout). Every call starts with the first pause again.
 //
-// With a Transport (WithTransport) the wait also follows the connection:
+// With a Transport (WithTransport) a wait also follows the connection:
 //
 //   - A connect or reconnect ends a pause at once, also one that happened while an attempt was still running. It does not
 //     start the row of pauses over. A disconnect ends nothing.
@@ -39,6 +113,10 @@
 // All waits of a process try at once after a reconnect. To keep a fleet from doing so in step, let the connection itself
 // reconnect with jitter (nats.ReconnectJitter, or within nats.CustomReconnectDelay).
 //
+// A value that a wait has returned is not watched over: when the bucket is deleted later, the next use of it fails. A
+// connection that is closed while a wait pauses is noticed by the next attempt, so a program that closes its connection
+// also ends the context of its waits.
+//
 // # What it says
 //
 // WithLogger: one warning at the first failure with what is awaited, the error and the pause; debug for the ones after it;
@@ -47,14 +125,11 @@
 //
 // # What it does not do
 //
-// It creates no bucket, stream or store; WaitForConsumer makes the consumer, since that is its user's own. A value it has
-// returned is not watched over: when the bucket is deleted later, the next use of it fails, and waiting again is the
-// caller's decision. A connection that is closed while a wait pauses is noticed by the next attempt, so a program that
-// closes its connection also ends the context of its waits.
+// It creates no bucket, stream or store; a consumer it makes, since that is its user's own. It never ends a connection.
 //
 // # Transport
 //
-// Transport is the small part of a connection that waiting and subscribing code needs, as an interface, so that such code
-// can be tested without a server. FromNATS adapts a *nats.Conn; its comment has the limits and errors. Package
-// retry/jstest has a fake, and a real nats-server for tests.
+// Transport is the small part of a connection that waiting and reading code needs, as an interface, so that such code can be
+// tested without a server. FromNATS adapts a *nats.Conn; its comment has the limits and errors. Package retry/jstest has a
+// fake, and a real nats-server for tests.
 package retry

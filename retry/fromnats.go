@@ -8,8 +8,9 @@ import (
 )
 
 type natsTransport struct {
-	nc    *nats.Conn
-	state *connState
+	nc      *nats.Conn
+	state   *connState
+	denials denials
 }
 
 // FromNATS adapts a connection, which must not be nil. Make one Transport per connection and share it: each has a goroutine
@@ -26,7 +27,9 @@ type natsTransport struct {
 // stays at its last known value after Stop, or after the connection was closed.
 //
 // While disconnected, Publish and Request fill nats.go's reconnect buffer, 8 MiB by default, then fail with
-// nats.ErrReconnectBufExceeded; before the very first connect, messages with headers fail with nats.ErrHeadersNotSupported.
+// nats.ErrReconnectBufExceeded; with nats.ReconnectBufSize(-1) they fail at once. What is worth nothing later, such as a
+// heartbeat, is better given to PublishNow, an ability beside Transport as well, which never buffers and never blocks.
+// Before the very first connect, messages with headers fail with nats.ErrHeadersNotSupported.
 // When the connection is lost while they wait, RequestMany fails with nats.ErrDisconnected, while Request waits on: its reply
 // may still come, so give it a deadline. RequestMany keeps
 // 65,536 replies waiting and ends with nats.ErrSlowConsumer when there are more.
@@ -49,6 +52,23 @@ func (t *natsTransport) Publish(m *nats.Msg) error {
 	}
 	return nil
 }
+
+// PublishNow publishes m if the connection is up, and else drops it with nats.ErrDisconnected: nothing waits in a buffer and
+// arrives late, in a burst with others. It returns at once while the connection is being dialled, which Publish does not. A
+// loss that nobody has noticed yet takes m with it. It is an ability beside Transport, to be asserted.
+func (t *natsTransport) PublishNow(m *nats.Msg) error {
+	if m == nil {
+		return fmt.Errorf("retry: publish: %w", nats.ErrInvalidMsg)
+	}
+	if connected, _ := t.state.get(); !connected {
+		return fmt.Errorf("retry: publish to %s: %w", m.Subject, nats.ErrDisconnected)
+	}
+	return t.Publish(m)
+}
+
+// Closed is closed when the connection is closed for good: nothing that waits on this Transport will get on. It is an ability
+// beside Transport, to be asserted.
+func (t *natsTransport) Closed() <-chan struct{} { return t.state.closed }
 
 func (t *natsTransport) Request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 	if m == nil {

@@ -29,7 +29,18 @@ type options struct {
 	log            *slog.Logger
 	onAttempt      func(Attempt)
 	news           <-chan struct{} // set by WaitFor: what is waited for was announced
+	readerOptions                  // of Consume and ReadObject
+
+	readSpread              time.Duration // the rest is WatchKV's
+	checkHinted, checkBlind time.Duration
 }
+
+// Defaults of WatchKV.
+const (
+	DefaultReadSpread         = 50 * time.Millisecond // WithReadSpread
+	DefaultCheckInterval      = 60 * time.Second      // WithCheckInterval, hinted
+	DefaultBlindCheckInterval = 10 * time.Second      // WithCheckInterval, blind
+)
 
 // WithBackoff replaces DefaultBackoff.
 func WithBackoff(b Backoff) Option { return func(o *options) { o.backoff = b } }
@@ -51,8 +62,30 @@ func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
 // goroutine, so it must not block. An attempt that the end of the caller's context has cut short is not reported.
 func WithOnAttempt(f func(Attempt)) Option { return func(o *options) { o.onAttempt = f } }
 
+// WithReadSpread makes WatchKV wait for a random time below d before a read that other clients make for the same reason: after a
+// reconnect and after a write. The default, DefaultReadSpread, keeps the value a few hundredths of a second away; for thousands
+// of clients give what the broker needs to answer them all, such as 2 s. Zero or less is no wait.
+func WithReadSpread(d time.Duration) Option { return func(o *options) { o.readSpread = d } }
+
+// WithCheckInterval sets how often WatchKV makes sure that it has missed nothing: hinted while it hears of writes,
+// DefaultCheckInterval, and blind while the server does not let it, DefaultBlindCheckInterval. Each pause is up to a quarter
+// shorter by chance. What is not positive keeps the default; a blind interval above the other counts as that.
+func WithCheckInterval(hinted, blind time.Duration) Option {
+	return func(o *options) {
+		if hinted > 0 {
+			o.checkHinted = hinted
+		}
+		if blind > 0 {
+			o.checkBlind = blind
+		}
+	}
+}
+
 func newOptions(opts []Option) options {
-	o := options{backoff: DefaultBackoff(), attemptTimeout: DefaultAttemptTimeout}
+	o := options{
+		backoff: DefaultBackoff(), attemptTimeout: DefaultAttemptTimeout,
+		readSpread: DefaultReadSpread, checkHinted: DefaultCheckInterval, checkBlind: DefaultBlindCheckInterval,
+	}
 	for _, opt := range opts {
 		opt(&o)
 	}

@@ -14,7 +14,7 @@ const (
 	OpKVRead      = "kv read"      // KeyValue.Get, Keys, History, Watch, Status
 	OpKVWrite     = "kv write"     // KeyValue.Put, Create, Update, Delete, Purge
 	OpObjectStore = "objectstore"  // look up, create, delete an object store
-	OpObjectRead  = "object read"  // ObjectStore.Get, GetInfo
+	OpObjectRead  = "object read"  // ObjectStore.Get, GetInfo; Conn.ObjectInfo, ObjectChunk
 	OpObjectWrite = "object write" // ObjectStore.Put, Delete
 	OpSubscribe   = "subscribe"    // Conn.Subscribe
 	OpSend        = "send"         // Conn.Publish

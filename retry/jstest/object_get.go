@@ -5,11 +5,61 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"io"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/kanade-go/kanade/retry"
 )
+
+var _ retry.ObjectReader = (*Conn)(nil)
+
+// ObjectInfo makes a Conn the retry.ObjectReader that retry.NewObjectReader returns for it.
+func (c *Conn) ObjectInfo(ctx context.Context, bucket, name string) (*jetstream.ObjectInfo, error) {
+	store, err := c.objects(bucket)
+	if err != nil {
+		return nil, err
+	}
+	info, err := store.info(ctx, name, false)
+	return info, storeGone(err)
+}
+
+// ObjectChunk returns the first chunk of an object with this sequence or a later one.
+func (c *Conn) ObjectChunk(ctx context.Context, bucket, nuid string, from uint64) (retry.ObjectChunk, error) {
+	store, err := c.objects(bucket)
+	if err != nil {
+		return retry.ObjectChunk{}, err
+	}
+	chunk, err := onObjectStream(ctx, store, func(st *streamState) (retry.ObjectChunk, error) {
+		for _, m := range st.from(from) {
+			if m.subject == store.chunks(nuid) {
+				return retry.ObjectChunk{Data: bytes.Clone(m.data), Sequence: m.seq}, nil
+			}
+		}
+		return retry.ObjectChunk{}, jetstream.ErrMsgNotFound
+	})
+	return chunk, storeGone(err)
+}
+
+func (c *Conn) objects(bucket string) (*objectStore, error) {
+	if !validBucket.MatchString(bucket) {
+		return nil, jetstream.ErrInvalidStoreName
+	}
+	if err := c.client.faults.take(OpObjectRead); err != nil {
+		return nil, err
+	}
+	return &objectStore{client: c.client, bucket: bucket}, nil
+}
+
+// storeGone is what a request to the API says where a direct get finds nobody.
+func storeGone(err error) error {
+	if errors.Is(err, nats.ErrNoResponders) {
+		return jetstream.ErrBucketNotFound
+	}
+	return err
+}
 
 func (o *objectStore) GetInfo(ctx context.Context, name string, opts ...jetstream.GetObjectInfoOpt) (*jetstream.ObjectInfo, error) {
 	if len(opts) > 0 {

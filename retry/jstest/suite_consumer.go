@@ -6,6 +6,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/kanade-go/kanade/retry"
 )
 
 // consume makes a durable consumer named C on ORDERS.
@@ -225,6 +227,48 @@ var consumerChecks = []check{
 		s.ok(err)
 		equal(s, "message", string(m.Data()), "1")
 	}},
+	{"consumer iterator drained", func(s *suite) {
+		s.orders()
+		it := s.messages(s.consume(jetstream.ConsumerConfig{}))
+		s.publish("orders.a", "1")
+		m, err := it.Next(jetstream.NextContext(s.ctx))
+		s.ok(err)
+		s.ok(m.Ack())
+		it.Drain()
+		_, err = it.Next(jetstream.NextContext(s.ctx))
+		s.is(err, jetstream.ErrMsgIteratorClosed)
+	}},
+	{"consumer kept by Consume", func(s *suite) {
+		filters := make(chan struct{})
+		k := s.keepConsuming(func() (jetstream.ConsumerConfig, <-chan struct{}) {
+			select {
+			case <-filters:
+				return jetstream.ConsumerConfig{Durable: "C", FilterSubjects: []string{"orders.a", "orders.b"}}, nil
+			default:
+				return jetstream.ConsumerConfig{Durable: "C", FilterSubjects: []string{"orders.a"}}, filters
+			}
+		})
+		s.orders()
+		s.publish("orders.a", "1")
+		equal(s, "message", receive(s, "message", k), "1")
+		s.ok(s.JetStream.DeleteConsumer(s.ctx, "ORDERS", "C"))
+		equal(s, "message of the consumer made anew", receive(s, "message", k), "1")
+		close(filters)
+		s.eventually("the filters are updated", func() bool {
+			c, err := s.JetStream.Consumer(s.ctx, "ORDERS", "C")
+			return err == nil && len(c.CachedInfo().Config.FilterSubjects) == 2
+		})
+		s.publish("orders.b", "2")
+		equal(s, "message of the new filter", receive(s, "message", k), "2")
+		s.Disconnect()
+		s.Reconnect()
+		s.publish("orders.a", "3")
+		equal(s, "message after the outage", receive(s, "message", k), "3")
+		s.ok(s.JetStream.DeleteStream(s.ctx, "ORDERS"))
+		s.orders()
+		s.publish("orders.a", "4")
+		equal(s, "message of the stream made anew", receive(s, "message", k), "4")
+	}},
 	{"consumer state", func(s *suite) {
 		s.orders()
 		s.publish("orders.a", "1", "2", "3", "4")
@@ -242,6 +286,29 @@ var consumerChecks = []check{
 		s.ok(err)
 		equal(s, "pending of the other", info.NumPending, 0)
 	}},
+}
+
+// keepConsuming runs Consume until the end of the check and returns the data of what it has handled. Settled for sure is
+// what comes: an ack may be lost with the connection.
+func (s *suite) keepConsuming(cfg retry.ConsumerConfig) <-chan string {
+	s.Helper()
+	ctx, cancel := context.WithCancel(s.ctx)
+	got, ended := make(chan string, 100), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = retry.Consume(ctx, s.JetStream, "ORDERS", cfg, func(ctx context.Context, m jetstream.Msg) error {
+			if err := m.DoubleAck(ctx); err != nil {
+				return err
+			}
+			got <- string(m.Data())
+			return nil
+		}, quick(), retry.WithTransport(s.Transport), retry.WithReopenSpread(poll))
+	}()
+	s.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	return got
 }
 
 // endsWithConsumer checks that a Next that waits ends with the consumer, for good.

@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/kanade-go/kanade/retry"
 )
 
 func (s *suite) store() jetstream.ObjectStore {
@@ -85,5 +87,49 @@ var objectChecks = []check{
 		s.is(err, jetstream.ErrBadObjectMeta)
 		_, err = o.GetInfo(s.ctx, "")
 		s.is(err, jetstream.ErrNameRequired)
+	}},
+	{"object read chunk by chunk", func(s *suite) {
+		o := s.store()
+		data := []byte("one, two and three")
+		_, err := o.Put(s.ctx, jetstream.ObjectMeta{Name: "a/ü", Opts: &jetstream.ObjectMetaOptions{ChunkSize: 5}}, bytes.NewReader(data))
+		s.ok(err)
+		r := retry.NewObjectReader(s.Transport)
+		info, err := r.ObjectInfo(s.ctx, "scripts", "a/ü")
+		s.ok(err)
+		equal(s, "size", info.Size, uint64(len(data)))
+		var got []byte
+		next := uint64(1)
+		for range info.Chunks {
+			chunk, err := r.ObjectChunk(s.ctx, "scripts", info.NUID, next)
+			s.ok(err)
+			got, next = append(got, chunk.Data...), chunk.Sequence+1
+		}
+		equal(s, "content", string(got), string(data))
+		_, err = r.ObjectChunk(s.ctx, "scripts", info.NUID, next)
+		s.is(err, jetstream.ErrMsgNotFound)
+		_, err = r.ObjectChunk(s.ctx, "scripts", "unknown", 1)
+		s.is(err, jetstream.ErrMsgNotFound)
+		got, err = retry.ReadObjectBytes(s.ctx, r, "scripts", "a/ü", 100)
+		s.ok(err)
+		equal(s, "content read at once", string(got), string(data))
+	}},
+	{"object reader without an object", func(s *suite) {
+		r := retry.NewObjectReader(s.Transport)
+		_, err := r.ObjectInfo(s.ctx, "scripts", "a")
+		s.is(err, jetstream.ErrBucketNotFound)
+		_, err = r.ObjectChunk(s.ctx, "scripts", "x", 1)
+		s.is(err, jetstream.ErrBucketNotFound)
+		_, err = r.ObjectInfo(s.ctx, "a.b", "a")
+		s.is(err, jetstream.ErrInvalidStoreName)
+		o := s.store()
+		_, err = r.ObjectInfo(s.ctx, "scripts", "a")
+		s.is(err, jetstream.ErrObjectNotFound)
+		_, err = r.ObjectInfo(s.ctx, "scripts", "")
+		s.is(err, jetstream.ErrNameRequired)
+		_, err = o.PutString(s.ctx, "a", "x")
+		s.ok(err)
+		s.ok(o.Delete(s.ctx, "a"))
+		_, err = r.ObjectInfo(s.ctx, "scripts", "a")
+		s.is(err, jetstream.ErrObjectNotFound)
 	}},
 }

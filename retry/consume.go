@@ -1,0 +1,240 @@
+package retry
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// ConsumerConfig answers what the consumer of Consume is to be, and with a channel that is closed when another call would
+// answer otherwise; nil: never. It is called from one goroutine at a time.
+type ConsumerConfig func() (cfg jetstream.ConsumerConfig, changed <-chan struct{})
+
+// FixedConsumer is a configuration that does not change.
+func FixedConsumer(cfg jetstream.ConsumerConfig) ConsumerConfig {
+	return func() (jetstream.ConsumerConfig, <-chan struct{}) { return cfg, nil }
+}
+
+const (
+	// DefaultPullBatch is how many messages Consume asks for at a time, and at most keeps waiting for handle.
+	DefaultPullBatch = 200
+	// pullExpiry is how long the server keeps a pull open. It sends a heartbeat each half of it, and two that are missing
+	// are a lost consumer: so silence is noticed after 30 s, for four messages a minute.
+	pullExpiry = 30 * time.Second
+	// soundAfter is how long the consumer must have been open for its next failure to count as the first.
+	soundAfter = time.Minute
+)
+
+// Consume keeps a durable pull consumer of stream and calls handle with its messages, one at a time and in the order in
+// which they come, until ctx ends. cfg must have a name (Durable or Name); a name in use keeps its place in the stream.
+//
+// It waits for the stream, makes the consumer or brings the existing one to cfg, and does so again whenever that may be
+// needed: after a reconnect, when the consumer or the stream was deleted or made anew, when cfg answers otherwise, when
+// another server leads the consumer, and when the server is silent (30 s). Each time costs one request. What was acked
+// does not come again; new filters count from where the consumer is. Give it a Transport (WithTransport): without one a
+// reconnect to a broker that has lost its streams is noticed after those 30 s only, an election after as long.
+//
+// Of a configuration that the server refuses for an existing consumer, it gives up what matters only when a consumer is
+// made (where to start, replay policy, number of waiting pulls). Any other conflict, such as a push consumer of that name,
+// is waited out like a missing stream, and reported: Consume deletes nothing.
+//
+// A nil error of handle says that the message is settled, or that handle's side will settle it. An error gives it back:
+// the server delivers it again after the pause that the backoff has for this number of deliveries. handle may block; its
+// context is ctx. After the end of ctx it is not called any more, and messages that wait for it go back to the server
+// after the consumer's ack wait, as do those that were on their way on a connection when it died.
+//
+// Consume returns ctx's error, or early a permanent one, as WaitForConsumer.
+func Consume(ctx context.Context, js ConsumerSource, stream string, cfg ConsumerConfig,
+	handle func(context.Context, jetstream.Msg) error, opts ...Option,
+) error {
+	c := &consumption{js: js, stream: stream, cfg: cfg, handle: handle, opts: opts, o: newOptions(opts)}
+	for {
+		opened := time.Now()
+		handled, err := c.session(ctx)
+		if ctx.Err() != nil {
+			return &endedError{c.what(), ctx.Err(), nil}
+		}
+		if IsPermanent(err) {
+			return fmt.Errorf("retry: consume %s: %w", stream, err)
+		}
+		if handled || time.Since(opened) >= soundAfter {
+			c.failures = 0
+		}
+		if err := c.breathe(ctx, err); err != nil {
+			return &endedError{c.what(), err, nil}
+		}
+	}
+}
+
+// consumption is one call of Consume.
+type consumption struct {
+	js       ConsumerSource
+	stream   string
+	cfg      ConsumerConfig
+	handle   func(context.Context, jetstream.Msg) error
+	opts     []Option
+	o        options
+	name     string // of the consumer, once known
+	failures int    // sessions in a row that ended with an error
+}
+
+func (c *consumption) what() string { return "consumer " + c.stream + "/" + c.name }
+
+// Reasons to open the consumer again that are not failures.
+var (
+	errReconnected   = errors.New("the connection was made anew")
+	errConfigChanged = errors.New("the configuration has changed")
+	errElected       = errors.New("another server leads the consumer")
+)
+
+// session opens the consumer and reads it until there is a reason to open it again.
+func (c *consumption) session(ctx context.Context) (handled bool, err error) {
+	w := c.newWatch()
+	consumer, err := c.ensure(ctx, w)
+	if err != nil {
+		return false, err
+	}
+	reading, end := context.WithCancelCause(ctx)
+	stop := w.start(reading, end, consumer.CachedInfo())
+	defer stop()
+	defer end(nil)
+	pull := append([]jetstream.PullMessagesOpt{jetstream.PullMaxMessages(DefaultPullBatch), jetstream.PullExpiry(pullExpiry)}, c.o.pull...)
+	it, err := consumer.Messages(pull...)
+	if err != nil {
+		return false, classify(fmt.Errorf("pull from %s: %w", c.what(), err))
+	}
+	defer it.Stop()
+	return c.read(ctx, reading, it)
+}
+
+// read hands messages on until reading ends, and then what had arrived by then.
+func (c *consumption) read(ctx, reading context.Context, it jetstream.MessagesContext) (handled bool, err error) {
+	for {
+		m, err := it.Next(jetstream.NextContext(reading))
+		switch {
+		case ctx.Err() != nil:
+			return handled, ctx.Err()
+		case err == nil:
+			handled = true
+			c.deliver(ctx, m)
+		case errors.Is(err, jetstream.ErrConnectionClosed):
+			return handled, Permanent(fmt.Errorf("%w: %w", nats.ErrConnectionClosed, err)) // which is another error
+		case reading.Err() == nil:
+			return handled, err
+		default:
+			return c.readRest(ctx, it) || handled, context.Cause(reading)
+		}
+	}
+}
+
+// drainTimeout bounds the wait for the server's word that nothing more is on its way; the connection may be gone again.
+const drainTimeout = 5 * time.Second
+
+// readRest hands on what was pulled and still waits: given up, it would come again only after the ack wait.
+func (c *consumption) readRest(ctx context.Context, it jetstream.MessagesContext) (handled bool) {
+	it.Drain()
+	for {
+		draining, cancel := context.WithTimeout(ctx, drainTimeout)
+		m, err := it.Next(jetstream.NextContext(draining))
+		cancel()
+		if err != nil || ctx.Err() != nil {
+			return handled
+		}
+		handled = true
+		c.deliver(ctx, m)
+	}
+}
+
+func (c *consumption) deliver(ctx context.Context, m jetstream.Msg) {
+	err := c.handle(ctx, m)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	deliveries := uint64(1)
+	if meta, metaErr := m.Metadata(); metaErr == nil {
+		deliveries = meta.NumDelivered
+	}
+	wait := c.o.backoff.Jittered(int(min(deliveries, 1000)))
+	log := c.o.log.Debug
+	if deliveries == 1 {
+		log = c.o.log.Warn
+	}
+	log("a message was not handled and will come again", "what", c.what(), "subject", m.Subject(), "error", err,
+		"wait", wait, "attempt", deliveries)
+	if err := m.NakWithDelay(wait); err != nil && !errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
+		c.o.log.Debug("a message was not given back; the server sends it after the ack wait", "subject", m.Subject(), "error", err)
+	}
+}
+
+// breathe pauses between two sessions, so that neither a fleet that has lost the same broker asks in step, nor a consumer
+// that fails at once, or whose configuration changes all the time, is opened in a tight loop.
+func (c *consumption) breathe(ctx context.Context, reason error) error {
+	var changed <-chan struct{}
+	wait := c.o.spread()
+	switch {
+	case errors.Is(reason, errReconnected), errors.Is(reason, errElected), errors.Is(reason, errConfigChanged):
+	default:
+		if c.failures++; c.failures > 1 {
+			wait = c.o.backoff.Jittered(c.failures - 1)
+		}
+		p := progress{what: c.what(), log: c.o.log, onAttempt: c.o.onAttempt, failures: c.failures - 1}
+		p.failed(ctx, reason, wait)
+		if c.o.transport != nil {
+			_, changed = c.o.transport.State()
+		}
+	}
+	_, err := c.o.pause(ctx, wait, changed)
+	return err
+}
+
+// ensure returns the consumer, with the configuration that cfg answers at the last moment.
+func (c *consumption) ensure(ctx context.Context, w *watch) (jetstream.Consumer, error) {
+	cfg, _ := c.cfg()
+	c.name = cmp.Or(cfg.Name, cfg.Durable)
+	return waitFor(ctx, c.what(), c.stream, func(ctx context.Context) (jetstream.Consumer, error) {
+		w.look()
+		if err := checkFilters(w.cfg); err != nil {
+			return nil, err
+		}
+		return whileConnected(ctx, c.o.transport, func(ctx context.Context) (jetstream.Consumer, error) {
+			return c.upsert(ctx, w.cfg)
+		})
+	}, c.opts)
+}
+
+// consumerLookup is an ability that a ConsumerSource may have; jetstream.JetStream has it.
+type consumerLookup interface {
+	Consumer(ctx context.Context, stream, name string) (jetstream.Consumer, error)
+}
+
+func (c *consumption) upsert(ctx context.Context, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	consumer, err := c.js.CreateOrUpdateConsumer(ctx, c.stream, cfg)
+	lookup, ok := c.js.(consumerLookup)
+	if !ok || !errors.Is(err, jetstream.ErrConsumerCreate) {
+		return consumer, err
+	}
+	existing, lookupErr := lookup.Consumer(ctx, c.stream, cmp.Or(cfg.Name, cfg.Durable))
+	if lookupErr != nil {
+		return nil, fmt.Errorf("%w (%w)", err, lookupErr)
+	}
+	adopted := adopt(cfg, existing.CachedInfo().Config)
+	if reflect.DeepEqual(adopted, cfg) {
+		return nil, err
+	}
+	return c.js.CreateOrUpdateConsumer(ctx, c.stream, adopted)
+}
+
+// adopt takes over what matters only when a consumer is made, and what the server therefore does not let change.
+func adopt(cfg, existing jetstream.ConsumerConfig) jetstream.ConsumerConfig {
+	cfg.DeliverPolicy = existing.DeliverPolicy
+	cfg.OptStartSeq, cfg.OptStartTime = existing.OptStartSeq, existing.OptStartTime
+	cfg.ReplayPolicy = existing.ReplayPolicy
+	cfg.MaxWaiting = existing.MaxWaiting
+	return cfg
+}
