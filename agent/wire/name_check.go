@@ -27,6 +27,13 @@ func SubjectSafe(name string) error {
 	return invalid("name", checkTokens(name, maxNameBytes))
 }
 
+// ValidateGroup says why name cannot name a group: it must be safe in a subject,
+// see [SubjectSafe], where it is one subject and never a pattern of several. The
+// error matches [ErrInvalid].
+func ValidateGroup(name string) error {
+	return invalid("group", checkTokens(name, maxNameBytes))
+}
+
 // ValidatePCID says why id cannot name a host: it must be safe in a subject,
 // see [SubjectSafe], have at most 4 labels separated by dots and 242 bytes, and
 // no invisible format characters. The error matches [ErrInvalid].

@@ -111,3 +111,19 @@ func TestSubjectSafe(t *testing.T) {
 		require.ErrorIs(t, SubjectSafe(name), ErrInvalid, "%q", name)
 	}
 }
+
+func TestValidateGroup(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"canary", "dept.eng", "Ü-1", "all", "sha256-x"} {
+		require.NoError(t, ValidateGroup(name), name)
+	}
+	for name, why := range map[string]string{
+		"": "empty", "*": "wildcard", ">": "wildcard", "a.>": "wildcard", "a b": "blank", "a.": "nothing after", ".a": "nothing before",
+		"\x00": "control", "\xff": "UTF-8", strings.Repeat("x", 513): "at most 512",
+	} {
+		err := ValidateGroup(name)
+		require.ErrorIs(t, err, ErrInvalid, "%q", name)
+		require.ErrorContains(t, err, "group")
+		require.ErrorContains(t, err, why)
+	}
+}

@@ -63,14 +63,34 @@ func StartedSubject(execID, pcID string) string {
 // ObsSubject is where a host publishes its observability events.
 func ObsSubject(pcID string) string { return obsPrefix + subjectPart(pcID) }
 
+// ReplayFilters returns the subjects of the commands for the host pcID that is a
+// member of groups: sorted and without repetition, so that the same members make
+// the same filters. No two of them overlap.
+func ReplayFilters(pcID string, groups []string) []string {
+	filters := []string{commandsAll, CommandsPC(pcID)}
+	for _, group := range groups {
+		filters = append(filters, CommandsGroup(group))
+	}
+	slices.Sort(filters)
+	return slices.Compact(filters)
+}
+
+// CommandPCID returns the host that the subject of a command names.
+func CommandPCID(subject string) (pcID string, ok bool) {
+	if pcID, ok = strings.CutPrefix(subject, commandsPC); !ok {
+		return "", false
+	}
+	return pcID, pcID != ""
+}
+
 // AddressedTo reports whether a command that came on subject is meant for the
 // host pcID, which is a member of groups.
 func AddressedTo(subject, pcID string, groups []string) bool {
 	if subject == commandsAll {
 		return true
 	}
-	if pc, ok := strings.CutPrefix(subject, commandsPC); ok {
-		return pc != "" && pc == pcID
+	if pc, ok := CommandPCID(subject); ok {
+		return pc == pcID
 	}
 	group, ok := strings.CutPrefix(subject, commandsGroup)
 	return ok && group != "" && slices.Contains(groups, group)

@@ -101,3 +101,22 @@ func TestKillFiltersMatchEveryKillOnce(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, []string{"kill.*", "kill.*.>"}, KillFilters())
 }
+
+func TestReplayFilters(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []string{"commands.all", "commands.pc.PC-1"}, ReplayFilters("PC-1", nil))
+	require.Equal(t,
+		[]string{"commands.all", "commands.group.a.b", "commands.group.canary", "commands.group.wave1", "commands.pc.PC-1"},
+		ReplayFilters("PC-1", []string{"wave1", "canary", "a.b", "wave1"}))
+}
+
+func TestCommandPCID(t *testing.T) {
+	t.Parallel()
+	for subject, want := range map[string]string{
+		CommandsPC("PC-1"): "PC-1", CommandsPC("a.b"): "a.b", "commands.pc.": "", "commands.pc": "", CommandsAll(): "", CommandsGroup("pc"): "",
+	} {
+		pcID, ok := CommandPCID(subject)
+		require.Equal(t, want != "", ok, subject)
+		require.Equal(t, want, pcID, subject)
+	}
+}

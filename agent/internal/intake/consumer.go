@@ -19,7 +19,7 @@ const (
 
 // consumerConfig describes the durable consumer of this host. Its name is the
 // contract's: under another name a week of commands would be replayed.
-func consumerConfig(pcID string) jetstream.ConsumerConfig {
+func consumerConfig(pcID string, groups []string) jetstream.ConsumerConfig {
 	name := wire.ReplayConsumer(pcID)
 	return jetstream.ConsumerConfig{
 		Name:              name,
@@ -28,7 +28,7 @@ func consumerConfig(pcID string) jetstream.ConsumerConfig {
 		AckPolicy:         jetstream.AckExplicitPolicy,
 		AckWait:           ackWait,
 		MaxDeliver:        -1,
-		FilterSubjects:    []string{wire.CommandsAll(), wire.CommandsPC(pcID)},
+		FilterSubjects:    wire.ReplayFilters(pcID, groups),
 		ReplayPolicy:      jetstream.ReplayInstantPolicy,
 		InactiveThreshold: inactive,
 	}

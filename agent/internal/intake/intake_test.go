@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent/internal/delivery"
@@ -32,6 +31,12 @@ type bench struct {
 }
 
 func run(t *testing.T, test func(*testing.T, *bench)) {
+	t.Helper()
+	runWith(t, nil, test)
+}
+
+func runWith(t *testing.T, member *membership, test func(*testing.T, *bench)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{t: t, fake: jstest.NewFake(), out: make(chan delivery.Delivery, 1000)}
 		log := slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -40,13 +45,19 @@ func run(t *testing.T, test func(*testing.T, *bench)) {
 			defer b.mu.Unlock()
 			b.killed = append(b.killed, id)
 		}}
-		b.replay = &Replay{JetStream: b.fake.JetStream(), Transport: b.fake.Conn(), PCID: pcID, Out: b.out, Logger: log}
+		if member != nil {
+			member.changed = make(chan struct{}) // of this bubble
+			b.live.Groups = member.get
+		}
+		b.replay = &Replay{JetStream: b.fake.JetStream(), Transport: b.fake.Conn(), PCID: pcID, Groups: b.live.Joined, Out: b.out, Logger: log}
 		ctx, cancel := context.WithCancel(t.Context())
 		require.NoError(t, b.live.Subscribe(ctx))
 		ended := make(chan error)
+		go func() { ended <- b.live.Run(ctx) }()
 		go func() { ended <- b.replay.Run(ctx) }()
 		test(t, b)
 		cancel()
+		require.ErrorIs(t, <-ended, context.Canceled)
 		require.ErrorIs(t, <-ended, context.Canceled)
 		b.live.Drain(ctx)
 	})
@@ -54,9 +65,7 @@ func run(t *testing.T, test func(*testing.T, *bench)) {
 
 func (b *bench) createStream() {
 	b.t.Helper()
-	_, err := b.fake.JetStream().CreateStream(b.t.Context(), jetstream.StreamConfig{
-		Name: wire.StreamExec, Subjects: []string{wire.CommandsFilter()}, MaxMsgsPerSubject: 1,
-	})
+	_, err := b.fake.JetStream().CreateStream(b.t.Context(), execStream)
 	require.NoError(b.t, err)
 }
 
@@ -155,7 +164,7 @@ func TestACommandForAnotherHostIsAckedAndForgotten(t *testing.T) {
 		// The reference release's consumer takes everything; its update fails here.
 		b.fake.Fail(jstest.OpConsumer, errors.New("no permission"), 1)
 		b.createStream()
-		cfg := consumerConfig(pcID)
+		cfg := consumerConfig(pcID, nil)
 		cfg.FilterSubjects = []string{wire.CommandsFilter()}
 		time.Sleep(time.Minute)
 		_, err := b.fake.JetStream().UpdateConsumer(t.Context(), wire.StreamExec, cfg)

@@ -14,25 +14,42 @@ import (
 	"github.com/kanade-go/kanade/retry"
 )
 
-// pendingLive is how many messages a subscription buffers, as in the contract.
-const pendingLive = 65_536
+const (
+	// pendingLive is how many messages a subscription buffers, as in the contract.
+	pendingLive = 65_536
+	// pendingKill bounds the kill messages of the whole fleet that wait here.
+	pendingKill = 4_096
+)
 
 // Live takes commands from core subscriptions.
 type Live struct {
 	Transport retry.Transport
 	PCID      string
-	Out       chan<- delivery.Delivery
+	// Groups of the host; nil: it has none, ever.
+	Groups Groups
+	Out    chan<- delivery.Delivery
 	// Kill is called with the execution ID of every kill message.
 	Kill   func(execID string)
 	Logger *slog.Logger
 
-	mu   sync.Mutex
-	subs []retry.Subscription
+	// open subscribes to a group; set by Subscribe, whose context ends the
+	// hand-over.
+	open func(group string) (*joined, error)
+
+	mu      sync.Mutex
+	subs    []retry.Subscription
+	groups  map[string]*joined
+	changed chan struct{} // closed at the next change of groups
+	known   bool          // the groups have been answered
+	problem string        // with the groups, as last reported
+	lost    int           // dropped by subscriptions that have ended
 }
 
 // Subscribe opens the subscriptions; they work from the next connect on. Ctx
 // ends the hand-over of what arrives.
 func (l *Live) Subscribe(ctx context.Context) error {
+	l.groups, l.changed = make(map[string]*joined), make(chan struct{})
+	l.open = func(group string) (*joined, error) { return l.openGroup(ctx, group) }
 	receive := func(m *nats.Msg) { l.receive(ctx, m) }
 	for _, subject := range []string{wire.CommandsAll(), wire.CommandsPC(l.PCID)} {
 		if err := l.add(subject, pendingLive, receive); err != nil {
@@ -44,11 +61,12 @@ func (l *Live) Subscribe(ctx context.Context) error {
 			return err
 		}
 	}
+	groups, _ := l.Groups.ask()
+	if err := l.join(groups); err != nil {
+		l.Logger.Warn("a group could not be subscribed to and will be tried again", "error", err)
+	}
 	return nil
 }
-
-// pendingKill bounds the kill messages of the whole fleet that wait here.
-const pendingKill = 4_096
 
 func (l *Live) add(subject string, pending int, h func(*nats.Msg)) error {
 	sub, err := l.Transport.Subscribe(subject, pending, h)
@@ -61,10 +79,15 @@ func (l *Live) add(subject string, pending int, h func(*nats.Msg)) error {
 	return nil
 }
 
-func (l *Live) open() []retry.Subscription {
+// all returns the open subscriptions.
+func (l *Live) all() []retry.Subscription {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.subs)
+	subs := slices.Clone(l.subs)
+	for _, g := range l.groups {
+		subs = append(subs, g.sub)
+	}
+	return subs
 }
 
 func (l *Live) receive(ctx context.Context, m *nats.Msg) {
@@ -87,19 +110,21 @@ func (l *Live) kill(m *nats.Msg) {
 // buffered. The replay has the last one of each subject.
 func (l *Live) Dropped() int {
 	n := 0
-	for _, sub := range l.open() {
+	for _, sub := range l.all() {
 		n += sub.Dropped()
 	}
-	return n
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return n + l.lost
 }
 
 // Drain ends the subscriptions. What the broker has sent by then is still handed
 // over: it may be the only copy. What is left when ctx ends is let go, and so
 // must be the hand-over, by the context of Subscribe. After it nothing more is
-// handed over.
+// handed over. Run must have ended.
 func (l *Live) Drain(ctx context.Context) {
 	var all sync.WaitGroup
-	for _, sub := range l.open() {
+	for _, sub := range l.all() {
 		all.Go(func() {
 			if err := sub.Drain(ctx); err != nil {
 				l.Logger.Warn("a subscription has not handed over everything that it had received", "error", err)

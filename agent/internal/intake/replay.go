@@ -5,97 +5,116 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/kanade-go/kanade/agent/internal/delivery"
-	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/retry"
 )
 
-// JetStream is what the replay needs of it.
-type JetStream interface {
-	retry.StreamSource
-	retry.ConsumerSource
-}
-
 // Replay takes commands from the durable consumer of this host.
 type Replay struct {
-	JetStream JetStream
+	JetStream retry.ConsumerSource
 	Transport retry.Transport
 	PCID      string
-	Out       chan<- delivery.Delivery
-	Logger    *slog.Logger
+	// Groups of the host, as from [Live.Joined]; nil: it has none, ever.
+	Groups Groups
+	Out    chan<- delivery.Delivery
+	Logger *slog.Logger
+
+	twin sync.Once // a host that shares the consumer was reported
 }
 
 const (
-	// batch is how many messages are asked for at a time.
-	batch = 200
-	// expiry is how long the server keeps a pull open.
-	expiry = 30 * time.Second
 	// nakDelay spaces the deliveries of a command that could not be recorded.
 	nakDelay = 10 * time.Second
-	// reopenPause comes between the end of a consumer and the next attempt.
-	reopenPause = time.Second
+	// groupsWait is how long the replay waits for the first answer about the
+	// host's groups while it is connected.
+	groupsWait = 30 * time.Second
 )
 
 // Run keeps the replay going until ctx ends: it waits for the stream and the
 // consumer for as long as it takes, and opens them again when they vanish.
 func (r *Replay) Run(ctx context.Context) error {
+	r.awaitGroups(ctx)
+	err := retry.Consume(ctx, r.JetStream, wire.StreamExec, r.config, r.receive,
+		retry.WithTransport(r.Transport), retry.WithLogger(r.Logger))
+	return fmt.Errorf("intake: replay: %w", err)
+}
+
+// awaitGroups waits until the host's groups are known: the first consumer of a
+// host starts with the last command of each subject, and later filters come too
+// late for those. Where nobody answers, the rest is worth more than the groups.
+func (r *Replay) awaitGroups(ctx context.Context) {
 	for {
-		err := r.session(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case retry.IsPermanent(err):
-			return fmt.Errorf("intake: replay: %w", err)
+		groups, changed := r.Groups.ask()
+		if groups != nil {
+			return
 		}
-		r.Logger.Warn("the replay ended and is opened again", "error", err)
-		supervise.Sleep(ctx, reopenPause)
+		connected, link := r.Transport.State()
+		var late <-chan time.Time
+		if connected {
+			late = time.After(groupsWait)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		case <-link:
+		case <-late:
+			r.Logger.Warn("the groups of this host are not known; the replay begins without them", "waited", groupsWait)
+			return
+		}
 	}
 }
 
-// session reads until the consumer is lost.
-func (r *Replay) session(ctx context.Context) error {
-	opts := []retry.Option{retry.WithTransport(r.Transport), retry.WithLogger(r.Logger)}
-	if _, err := retry.WaitForStream(ctx, r.JetStream, wire.StreamExec, opts...); err != nil {
-		return err
-	}
-	consumer, err := retry.WaitForConsumer(ctx, r.JetStream, wire.StreamExec, consumerConfig(r.PCID), opts...)
-	if err != nil {
-		return err
-	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(batch), jetstream.PullExpiry(expiry))
-	if err != nil {
-		return fmt.Errorf("open the consumer: %w", err)
-	}
-	defer context.AfterFunc(ctx, messages.Stop)()
-	defer messages.Stop()
-	return r.read(ctx, messages)
+func (r *Replay) config() (jetstream.ConsumerConfig, <-chan struct{}) {
+	groups, changed := r.Groups.ask()
+	return consumerConfig(r.PCID, groups), changed
 }
 
-func (r *Replay) read(ctx context.Context, messages jetstream.MessagesContext) error {
+// receive hands a command on, as long as it is one for this host: the groups may
+// change while it waits.
+func (r *Replay) receive(ctx context.Context, msg jetstream.Msg) error {
 	for {
-		msg, err := messages.Next()
-		if err != nil {
-			return err
-		}
-		if !wire.AddressedTo(msg.Subject(), r.PCID, nil) {
-			// The consumer of the reference release takes every command.
-			r.settle(msg, delivery.Ack)
-			continue
+		groups, changed := r.Groups.ask()
+		if !wire.AddressedTo(msg.Subject(), r.PCID, groups) {
+			return r.decline(msg)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err() // unsettled: the server delivers it again
 		}
 		select {
 		case r.Out <- r.delivery(msg):
+			return nil
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-changed:
 		}
 	}
+}
+
+// errTwin says that the message belongs to a host whose id makes the same
+// consumer name.
+var errTwin = errors.New("intake: the command is for another host that shares this consumer")
+
+// decline forgets a command for others: the consumer of the reference release
+// takes every one, and a group may just have been left. It gives back what
+// another host with the same consumer waits for.
+func (r *Replay) decline(msg jetstream.Msg) error {
+	other, ok := wire.CommandPCID(msg.Subject())
+	if ok && other != r.PCID && wire.ReplayConsumer(other) == wire.ReplayConsumer(r.PCID) {
+		r.twin.Do(func() {
+			r.Logger.Error("two hosts share a consumer, because their ids differ only in characters that its name cannot have; give one of them another id",
+				"pc_id", r.PCID, "other", other, "consumer", wire.ReplayConsumer(r.PCID))
+		})
+		return errTwin
+	}
+	r.settle(msg, delivery.Ack)
+	return nil
 }
 
 func (r *Replay) delivery(msg jetstream.Msg) delivery.Delivery {
