@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
+	"github.com/kanade-go/kanade/agent/internal/natskit"
 	"github.com/kanade-go/kanade/agent/wire"
 )
 
@@ -23,18 +25,25 @@ type Config struct {
 	// with mode 0700. One agent owns it at a time. Required.
 	StateDir string
 	// Servers are the broker's URLs: nats://, tls://, ws://, wss:// or
-	// host:port. Required unless the connection is brought along.
+	// host:port; ws:// and wss:// not beside others. A user or token in a URL goes
+	// before all other credentials. Required unless the connection is brought along.
 	Servers []string
 
-	// At most one kind of credentials: a token, a user with its password, a
-	// file with an NKey seed, or a .creds file.
-	Token    Secret
-	User     string
-	Password Secret
-	NKeyFile string
-	// CredsFile is a file with a user JWT and its seed, as nsc writes it.
-	CredsFile string
-	TLS       TLSConfig
+	// At most one kind of credentials, as [Login] describes them; or none, and
+	// [WithCredentials]. Files are read before every attempt to connect.
+	Token        Secret
+	TokenFile    string
+	User         string
+	Password     Secret
+	PasswordFile string
+	NKeyFile     string
+	CredsFile    string
+	TLS          TLSConfig
+	// Proxy is the URL of an HTTP proxy, http:// or https:// and with user and
+	// password if it asks for them, through which every server is reached by
+	// CONNECT. "none": no proxy. Empty: what HTTPS_PROXY, HTTP_PROXY and NO_PROXY
+	// in the environment say, for wss:// and ws:// only.
+	Proxy Secret
 
 	// LogFile is the template dir/stem.ext of the daily log files
 	// (dir/stem.2026-01-31.ext). Empty: no file. The library itself logs to
@@ -55,7 +64,9 @@ type Config struct {
 }
 
 // TLSConfig names the files for a TLS connection. All are optional; the
-// system's certificate authorities are used where CAFile is empty.
+// system's certificate authorities are used where CAFile is empty. They are read
+// before every attempt to connect; where one is set, a broker without TLS is
+// refused.
 type TLSConfig struct {
 	CAFile   string
 	CertFile string
@@ -94,7 +105,7 @@ func DefaultConfig() Config {
 
 // Validate reports every problem at once, joined; each wraps [ErrConfig].
 func (c Config) Validate() error {
-	return errors.Join(c.validateLocal(), c.validateServers(), c.validateCredentials())
+	return errors.Join(c.validateLocal(), c.validateServers(), c.login().validate(), c.validateWay())
 }
 
 func (c Config) validateLocal() error {
@@ -119,53 +130,54 @@ func (c Config) validateLocal() error {
 
 func (c Config) validateServers() error {
 	var errs []error
+	webs := 0
 	for _, server := range c.Servers {
-		if err := validateServer(server); err != nil {
+		web, err := validateServer(server)
+		if err != nil {
 			errs = append(errs, err)
 		}
+		if web {
+			webs++
+		}
+	}
+	if webs > 0 && webs < len(c.Servers) {
+		errs = append(errs, configError("servers: ws:// and wss:// cannot be mixed with others"))
 	}
 	return errors.Join(errs...)
 }
 
-// validateServer never echoes the URL whole: it may hold a password.
-func validateServer(server string) error {
-	if strings.ContainsAny(server, ", \t\r\n") {
-		return configError("server URL: one address each, without commas or blanks")
+// validateServer never echoes the URL whole: it may hold a password or a token.
+func validateServer(server string) (web bool, err error) {
+	unfit := func(r rune) bool { return r == ',' || unicode.IsSpace(r) || unicode.IsControl(r) }
+	if strings.ContainsFunc(server, unfit) {
+		return false, configError("server URL: one address each, without commas, blanks or control characters")
 	}
 	if !strings.Contains(server, "://") {
 		server = "nats://" + server
 	}
 	u, err := url.Parse(server)
 	if err != nil {
-		return configError("server URL cannot be parsed; expected nats://host:port")
+		return false, configError("server URL cannot be parsed; expected nats://host:port")
 	}
-	switch u.Scheme {
-	case "nats", "tls", "ws", "wss":
-	default:
-		return configError("server URL %s: unknown scheme %q; use nats, tls, ws or wss", u.Redacted(), u.Scheme)
+	web = u.Scheme == "ws" || u.Scheme == "wss"
+	switch {
+	case !web && u.Scheme != "nats" && u.Scheme != "tls":
+		return false, configError("server URL %s: unknown scheme %q; use nats, tls, ws or wss", natskit.ServerName(server), u.Scheme)
+	case u.Hostname() == "":
+		return web, configError("server URL with the scheme %s: no host", u.Scheme)
 	}
-	if u.Hostname() == "" {
-		return configError("server URL %s: no host", u.Redacted())
-	}
-	return nil
+	return web, nil
 }
 
-func (c Config) validateCredentials() error {
+func (c Config) validateWay() error {
 	var errs []error
-	kinds := 0
-	for _, given := range []bool{c.Token != "", c.User != "" || c.Password != "", c.NKeyFile != "", c.CredsFile != ""} {
-		if given {
-			kinds++
-		}
-	}
-	if kinds > 1 {
-		errs = append(errs, configError("more than one kind of credentials; give a token, or user and password, or an nkey file, or a creds file"))
-	}
-	if (c.User == "") != (c.Password == "") {
-		errs = append(errs, configError("user and password: one is set without the other"))
-	}
 	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
 		errs = append(errs, configError("tls certificate and key: one is set without the other"))
+	}
+	if proxy := string(c.Proxy); proxy != "" && proxy != natskit.NoProxy {
+		if _, err := natskit.ParseProxy(proxy); err != nil {
+			errs = append(errs, configError("%w", err))
+		}
 	}
 	return errors.Join(errs...)
 }

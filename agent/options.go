@@ -23,7 +23,9 @@ type options struct {
 	js        JetStream
 	runner    exec.Runner
 	verifier  Verifier
-	handlers  map[string]handlerEntry
+
+	credentials Credentials
+	handlers    map[string]handlerEntry
 
 	// For tests, which put a disk that fails and a clock that is set in their place.
 	fs  atomicfile.FS

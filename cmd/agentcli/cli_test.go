@@ -321,41 +321,6 @@ func TestControl(t *testing.T) {
 	}
 }
 
-func TestStatus(t *testing.T) {
-	t.Parallel()
-	for name, tc := range map[string]struct {
-		status service.Status
-		err    error
-		state  string
-		reason string
-		code   int
-	}{
-		"running":       {service.StatusRunning, nil, "running", "", ExitOK},
-		"stopped":       {service.StatusStopped, nil, "stopped", "", ExitNotRunning},
-		"not installed": {service.StatusUnknown, service.ErrNotInstalled, "not-installed", "", ExitNotInstalled},
-		"unknown":       {service.StatusUnknown, errors.New("service in\nfailed state"), "unknown", "service in; failed state", ExitNotInstalled},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, nil)
-			b.service.status, b.service.err = tc.status, tc.err
-			out, err := b.do(t, "status")
-			require.Equal(t, tc.code, ExitCode(err))
-			if err != nil {
-				require.Empty(t, err.Error(), "the answer was printed; there is nothing to add")
-			}
-			require.True(t, strings.HasPrefix(out, "service "+defaultServiceName+" (fake): "+tc.state), out)
-			require.Contains(t, out, tc.reason)
-
-			out, err = b.do(t, "status", "--json")
-			require.Equal(t, tc.code, ExitCode(err))
-			var answer serviceStatus
-			require.NoError(t, json.Unmarshal([]byte(out), &answer))
-			require.Equal(t, serviceStatus{Service: defaultServiceName, State: tc.state, Manager: "fake", Error: tc.reason}, answer)
-		})
-	}
-}
-
 func TestNoServiceManager(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)

@@ -99,7 +99,9 @@ func (r *running) build() (runner, error) {
 	found.config.Version = r.brand.Version
 	r.logs = openLogs(r.output, found.config, r.around.lookupEnv)
 	r.greet(found)
-	agent, err := r.newAgent(found.config, append([]agent.Option{agent.WithLogger(r.logs.all)}, r.options...)...)
+	config, opts := found.identified()
+	opts = append(opts, agent.WithLogger(r.logs.all))
+	agent, err := r.newAgent(config, append(opts, r.options...)...)
 	if err != nil {
 		r.farewell(err)
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/kanade-go/kanade/agent"
 )
@@ -29,6 +30,7 @@ func (f flagValues) get(name string) []string {
 type surroundings struct {
 	lookupEnv func(string) (string, bool)
 	secrets   func() (storedSecrets, error)
+	hasStore  bool // secrets may have something to say later
 	dirs      dirs
 	scope     scope
 }
@@ -40,6 +42,7 @@ func hostSurroundings() surroundings {
 	return surroundings{
 		lookupEnv: os.LookupEnv,
 		secrets:   readStoredSecrets,
+		hasStore:  runtime.GOOS == "windows",
 		dirs:      defaultDirs(os.LookupEnv),
 		scope:     hostScope(os.LookupEnv),
 	}
@@ -50,6 +53,8 @@ type loaded struct {
 	config   agent.Config
 	path     string // of the file; empty: none was used
 	warnings []string
+	// credentials, if not nil, stand in place of those of config.
+	credentials agent.Credentials
 }
 
 type loader struct {
@@ -141,6 +146,11 @@ func (l *loader) readStored() error {
 
 func (l *loader) plain() error {
 	for _, s := range plainSettings {
+		if given := l.flags.get(s.flag); s.unfit != nil && len(given) > 0 {
+			if err := s.unfit(last(given)); err != nil {
+				return fmt.Errorf("--%s: %w", s.flag, err)
+			}
+		}
 		for _, p := range []place{l.fromFlags(), l.fromEnv(), l.fromFile()} {
 			found, err := apply(s, &l.out.config, p)
 			if err != nil {

@@ -38,6 +38,7 @@ type agentTable struct {
 	PasswordFile *string  `toml:"password_file"`
 	NKeyFile     *string  `toml:"nkey_file"`
 	CredsFile    *string  `toml:"creds_file"`
+	Proxy        *string  `toml:"proxy"`
 	Concurrency  *int64   `toml:"concurrency"`
 	Grace        *string  `toml:"grace"`
 }

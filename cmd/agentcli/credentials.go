@@ -1,19 +1,17 @@
 package agentcli
 
 import (
+	"context"
 	"errors"
-	"fmt"
-	"strings"
+	"net/url"
+	"slices"
 
 	"github.com/kanade-go/kanade/agent"
 )
 
-// maxSecretBytes bounds a token or password file.
-const maxSecretBytes = 64 << 10
-
 // secretVariables are taken out of the environment once they are read, so that
 // no script inherits them.
-var secretVariables = []string{"KANADE_NATS_TOKEN", "KANADE_NATS_PASSWORD"}
+var secretVariables = []string{"KANADE_NATS_TOKEN", "KANADE_NATS_PASSWORD", "KANADE_NATS_PROXY"}
 
 // storedSecrets is what Windows keeps in HKLM\SOFTWARE\kanade\agent.
 type storedSecrets struct{ token, user, password string }
@@ -24,53 +22,142 @@ type place struct {
 	value func(setting) []string
 }
 
-func secretFile(into *agent.Secret, values []string) error {
-	text, err := readBounded(last(values), maxSecretBytes)
+// credentials settles who connects, and whether that is asked again later.
+func (l *loader) credentials() error {
+	l.lookupEnv = remembered(l.lookupEnv) // the secret ones are removed from the environment
+	found, byFlag, err := l.login()
 	if err != nil {
 		return err
 	}
-	secret := strings.TrimSpace(text)
-	if secret == "" {
-		return fmt.Errorf("%s: the file is empty", last(values))
-	}
-	*into = agent.Secret(secret)
+	to := &l.out.config
+	to.Token, to.TokenFile, to.NKeyFile, to.CredsFile = found.Token, found.TokenFile, found.NKeyFile, found.CredsFile
+	to.User, to.Password, to.PasswordFile = found.User, found.Password, found.PasswordFile
+	l.out.credentials = l.followed(found, byFlag)
 	return nil
 }
 
-// credentials takes the first place that holds any; half a pair there is an
-// error, never a reason to look further.
-func (l *loader) credentials() error {
-	for _, p := range []place{l.fromFlags(), l.fromSystem(), l.fromFile()} {
-		var found agent.Config
+// login takes the first place that holds any; half a pair there is an error,
+// never a reason to look further.
+func (l *loader) login() (found agent.Login, byFlag bool, err error) {
+	for i, p := range []place{l.fromFlags(), l.fromSystem(), l.fromFile()} {
+		var c agent.Config
 		for _, s := range credentialSettings {
-			if _, err := apply(s, &found, p); err != nil {
-				return err
+			if _, err := apply(s, &c, p); err != nil {
+				return agent.Login{}, false, err
 			}
 		}
-		if !holdsCredentials(found) {
+		found := loginOf(c)
+		if found == (agent.Login{}) {
 			continue
 		}
-		if (found.User == "") != (found.Password == "") {
-			return errors.New("the broker's user and password: one is set without the other")
+		if (found.User == "") != (found.Password == "" && found.PasswordFile == "") {
+			return agent.Login{}, false, errors.New("the broker's user and password: one is set without the other")
 		}
-		l.adopt(found)
-		return nil
+		return found, i == 0, nil
+	}
+	return agent.Login{}, false, nil
+}
+
+func loginOf(c agent.Config) agent.Login {
+	return agent.Login{
+		Token: c.Token, TokenFile: c.TokenFile, User: c.User, Password: c.Password, PasswordFile: c.PasswordFile,
+		NKeyFile: c.NKeyFile, CredsFile: c.CredsFile,
+	}
+}
+
+// followed says who is asked at each connection, if it takes more than reading
+// the files again: the registry may hold something else by then, and the
+// configuration file may hold secrets itself. Nil: nobody else is.
+func (l *loader) followed(found agent.Login, byFlag bool) agent.Credentials {
+	var c agent.Credentials
+	if l.hasStore && !byFlag {
+		c = agent.LoginFrom(l.lookUpAgain)
+	}
+	if l.file != nil && l.fileHoldsSecrets() {
+		if c == nil {
+			c = found
+		}
+		c = besideFile{Credentials: c, path: l.out.path}
+	}
+	return c
+}
+
+// lookUpAgain goes through the places as they are now. A registry that cannot be
+// read is no reason to forget what else there is.
+func (l *loader) lookUpAgain(context.Context) (agent.Login, error) {
+	again := *l
+	var unread error
+	again.stored, unread = l.secrets()
+	if unread != nil {
+		again.stored = storedSecrets{}
+	}
+	found, _, err := again.login()
+	if err == nil && found == (agent.Login{}) {
+		err = unread
+	}
+	return found, err
+}
+
+// besideFile has the agent look at the access rights of the configuration file.
+type besideFile struct {
+	agent.Credentials
+	path string
+}
+
+func (b besideFile) SecretFiles() []string {
+	files := []string{b.path}
+	if s, ok := b.Credentials.(interface{ SecretFiles() []string }); ok {
+		files = append(files, s.SecretFiles()...)
+	}
+	return files
+}
+
+// fileHoldsSecrets: a password or a token in a URL.
+func (l *loader) fileHoldsSecrets() bool {
+	return slices.ContainsFunc(append(servers(l.file.Agent), one(l.file.Agent.Proxy)...), func(address string) bool {
+		u, err := url.Parse(address)
+		return err == nil && u.User != nil
+	})
+}
+
+func withPassword(address string) error {
+	if u, err := url.Parse(address); err == nil && u.User != nil {
+		return errors.New("user and password do not belong on a command line; use the variable or the file")
 	}
 	return nil
 }
 
-func holdsCredentials(c agent.Config) bool {
-	return c.Token != "" || c.User != "" || c.Password != "" || c.NKeyFile != "" || c.CredsFile != ""
+// remembered answers for the secret variables as the environment does now.
+func remembered(lookup func(string) (string, bool)) func(string) (string, bool) {
+	known := make(map[string]string)
+	for _, name := range secretVariables {
+		if value, found := lookup(name); found {
+			known[name] = value
+		}
+	}
+	return func(name string) (string, bool) {
+		if slices.Contains(secretVariables, name) {
+			value, found := known[name]
+			return value, found
+		}
+		return lookup(name)
+	}
 }
 
-func (l *loader) adopt(c agent.Config) {
-	to := &l.out.config
-	to.Token, to.User, to.Password, to.NKeyFile, to.CredsFile = c.Token, c.User, c.Password, c.NKeyFile, c.CredsFile
+// identified is the configuration with the options that say who connects.
+func (l loaded) identified() (agent.Config, []agent.Option) {
+	c := l.config
+	if l.credentials == nil {
+		return c, nil
+	}
+	c.Token, c.TokenFile, c.User, c.Password, c.PasswordFile, c.NKeyFile, c.CredsFile = "", "", "", "", "", "", ""
+	return c, []agent.Option{agent.WithCredentials(l.credentials)}
 }
 
 // fromSystem is the environment with the registry before it. The user pair is
-// looked for as a whole, so that no half is completed from elsewhere, and it
-// wins over the token: a fleet that moves from one to the other has both.
+// looked for as a whole, so that no half is completed from elsewhere. A fleet
+// that moves from the token to users has both: the agent tries the user first,
+// and the token where the broker does not know the user yet.
 func (l *loader) fromSystem() place {
 	env := l.fromEnv()
 	stored := l.stored
@@ -80,10 +167,6 @@ func (l *loader) fromSystem() place {
 	}
 	if stored.token == "" {
 		stored.token = l.env("KANADE_NATS_TOKEN")
-	}
-	if stored.user != "" && stored.token != "" {
-		l.warn("both a token and a user are set for the broker; the user is used")
-		stored.token = ""
 	}
 	return place{name: env.name, value: func(s setting) []string {
 		switch s.env {

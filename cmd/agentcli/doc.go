@@ -29,6 +29,7 @@
 //	--tls-ca         KANADE_NATS_TLS_CA        [tls] ca               the system's authorities
 //	--tls-cert       KANADE_NATS_TLS_CERT      [tls] cert             none
 //	--tls-key        KANADE_NATS_TLS_KEY       [tls] key              none
+//	--proxy          KANADE_NATS_PROXY         [agent] proxy          HTTPS_PROXY, HTTP_PROXY, NO_PROXY for wss:// and ws://
 //	--log-file       KANADE_LOG_FILE           [log] path             required in a file
 //	--log-level      KANADE_LOG_LEVEL,         [log] level            required in a file
 //	                 then RUST_LOG
@@ -37,8 +38,11 @@
 // Credentials are judged together. The first place that holds any counts, and
 // half a pair there is an error: flags; then the environment, on Windows with
 // NatsToken, NatsUser and NatsPassword of HKLM\SOFTWARE\kanade\agent before
-// it; then the file. Secrets are never given as flags, where every user of the
-// host could read them:
+// it; then the file. A place may hold a user and a token: the user is tried
+// first, the token where the broker does not know the user. Files and the
+// registry are read again before every attempt to connect, so what is rotated
+// there needs no restart, and what is not there yet is waited for. Secrets are
+// never given as flags, where every user of the host could read them:
 //
 //	--token-file     KANADE_NATS_TOKEN         [agent] token_file     the variable holds the token
 //	--user           KANADE_NATS_USER          [agent] user

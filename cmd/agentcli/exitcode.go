@@ -11,9 +11,10 @@ const (
 	ExitOK           = 0   // stopped cleanly, or the verb did its work
 	ExitError        = 1   // bad configuration, the agent ended by itself, a verb failed
 	ExitUsage        = 2   // unknown verb or flag
-	ExitNotRunning   = 3   // status: installed, not running
-	ExitNotInstalled = 4   // status: not installed, or its state is not known
+	ExitNotRunning   = 3   // status: no agent runs; the service is installed
+	ExitNotInstalled = 4   // status: no agent runs; no service is installed, or its state is not known
 	ExitFindings     = 5   // outbox fsck: something was found that is not repaired
+	ExitUnhealthy    = 6   // status: it runs, but something is wrong, or it cannot say how it is
 	ExitForced       = 130 // a second signal ended it before the stop was complete
 )
 

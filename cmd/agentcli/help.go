@@ -57,7 +57,9 @@ func ownAgentKeys() []string {
 }
 
 const credentialsHelp = `Credentials:
-  At most one kind: a token, a user with its password, an NKey or a creds file.
+  At most one kind: a token, a user with its password, an NKey or a creds file;
+  beside a user, a token for brokers that do not know the user yet. Files and the
+  registry are read again at each connection: what is rotated needs no restart.
   The first place that holds any counts: flags, then the environment
   (KANADE_NATS_TOKEN, KANADE_NATS_USER with KANADE_NATS_PASSWORD, ...; Windows
   looks into HKLM\SOFTWARE\kanade\agent before it: NatsToken, NatsUser,
@@ -67,9 +69,10 @@ const exitCodeHelp = `Exit codes:
   0    stopped cleanly, or the verb did its work
   1    bad configuration, the agent ended by itself, or the verb failed
   2    unknown verb or flag
-  3    status: installed but not running
-  4    status: not installed, or its state cannot be told
+  3    status: no agent runs; the service is installed
+  4    status: no agent runs; no service is installed, or that cannot be told
   5    outbox fsck: something was found that is not repaired
+  6    status: an agent runs, but is not healthy
   64   kept for a restart that the agent asks for
   130  a second signal ended it before the stop was complete`
 

@@ -18,6 +18,9 @@ type setting struct {
 	help string
 	file func(configFile) []string
 	set  func(*agent.Config, []string) error
+	// unfit refuses what must not be on a command line, which every user of the
+	// host can read.
+	unfit func(string) error
 }
 
 // maxGrace leaves the rest of [stopBudget] to delivery.
@@ -60,6 +63,13 @@ var plainSettings = []setting{
 		help: "`file` with the key of that certificate",
 		file: func(f configFile) []string { return one(f.TLS.Key) },
 		set:  func(c *agent.Config, v []string) error { return absolute(&c.TLS.KeyFile, v) },
+	},
+	{
+		flag: "proxy", env: "KANADE_NATS_PROXY", key: "agent.proxy",
+		help:  "`URL` of an HTTP proxy for the broker, or none; else wss:// and ws:// follow HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
+		file:  func(f configFile) []string { return one(f.Agent.Proxy) },
+		set:   func(c *agent.Config, v []string) error { c.Proxy = agent.Secret(last(v)); return nil },
+		unfit: withPassword,
 	},
 	{
 		flag: "concurrency", env: "KANADE_AGENT_CONCURRENCY", key: "agent.concurrency",
@@ -111,7 +121,7 @@ var credentialSettings = []setting{
 		flag: "token-file", key: "agent.token_file",
 		help: "`file` with the broker's token (the token itself: env KANADE_NATS_TOKEN)",
 		file: func(f configFile) []string { return one(f.Agent.TokenFile) },
-		set:  func(c *agent.Config, v []string) error { return secretFile(&c.Token, v) },
+		set:  func(c *agent.Config, v []string) error { return absolute(&c.TokenFile, v) },
 	},
 	{
 		env: "KANADE_NATS_TOKEN",
@@ -127,7 +137,7 @@ var credentialSettings = []setting{
 		flag: "password-file", key: "agent.password_file",
 		help: "`file` with that user's password (the password itself: env KANADE_NATS_PASSWORD)",
 		file: func(f configFile) []string { return one(f.Agent.PasswordFile) },
-		set:  func(c *agent.Config, v []string) error { return secretFile(&c.Password, v) },
+		set:  func(c *agent.Config, v []string) error { return absolute(&c.PasswordFile, v) },
 	},
 	{
 		env: "KANADE_NATS_PASSWORD",

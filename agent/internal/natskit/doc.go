@@ -1,3 +1,28 @@
-// Package natskit is what the agent adds to nats.go: how it dials, and how long
-// the connection has been lost.
+// Package natskit is what the agent adds to nats.go: how it dials and as whom,
+// how long the connection has been lost, and when it has to prove itself.
+//
+// # What it guarantees
+//
+//   - [Dial] returns at once and connects in the background for ever: an absent
+//     broker, refused credentials, a file that is not there yet or a proxy that
+//     says no are logged once each and tried again, with delays that are random
+//     enough for a fleet not to return in lockstep.
+//   - Credentials, client certificate, key and authorities are read again before
+//     every attempt: what was rotated on disk counts without a restart.
+//   - A publish while there is no connection fails at once instead of waiting in
+//     a buffer to be sent late.
+//   - A broker that freezes is noticed within 45 s (two pings, 15 s apart, without
+//     an answer), one that was lost in a sleep or with a network within seconds
+//     of the host's return ([Watch]).
+//   - No password, token or seed is in a log or an error, even if it was in the
+//     URL of a server or a proxy.
+//
+// # What it does not
+//
+//   - The environment's HTTPS_PROXY, HTTP_PROXY and NO_PROXY count for wss:// and
+//     ws:// only, and are read once. nats:// and tls:// go through a proxy only if
+//     it is configured by name.
+//   - The system's certificate authorities are loaded once for each process; only
+//     those of a file of one's own ([TLSFiles]) are read again.
+//   - Nothing here looks at credentials while the connection stands.
 package natskit

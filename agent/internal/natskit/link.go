@@ -25,6 +25,15 @@ func NewLink(t retry.Transport) *Link {
 	return &Link{transport: t, since: time.Now()}
 }
 
+// Closed is closed when the connection is closed for good. If the transport
+// cannot tell it is nil, which blocks for ever.
+func (l *Link) Closed() <-chan struct{} {
+	if t, ok := l.transport.(interface{ Closed() <-chan struct{} }); ok {
+		return t.Closed()
+	}
+	return nil
+}
+
 // Run follows the transport until ctx ends.
 func (l *Link) Run(ctx context.Context) error {
 	for {

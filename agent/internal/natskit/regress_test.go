@@ -49,7 +49,7 @@ func TestAFailedFirstConnectIsLogged(t *testing.T) {
 	})
 	require.NoError(t, err)
 	defer nc.Close()
-	require.Eventually(t, func() bool { return len(log.String()) > 0 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(log.String()) > 0 }, patience, 10*time.Millisecond)
 }
 
 // The same with a wrong password: whatever else, it must be said.
@@ -57,11 +57,11 @@ func TestAWrongPasswordAtTheStartIsLogged(t *testing.T) {
 	broker := jstest.StartBroker(t, jstest.WithConfig(`authorization { token: "right" }`))
 	var log syncBuffer
 	nc, err := Dial(Options{
-		Servers: []string{broker.URL()}, Name: "x", Token: "wr0ng-secret",
+		Servers: []string{broker.URL()}, Name: "x", Credentials: Login{Token: "wr0ng-secret"},
 		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	require.NoError(t, err)
 	defer nc.Close()
-	require.Eventually(t, func() bool { return len(log.String()) > 0 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(log.String()) > 0 }, patience, 10*time.Millisecond)
 	require.NotContains(t, log.String(), "wr0ng-secret")
 }

@@ -1,0 +1,179 @@
+package natskit
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kanade-go/kanade/retry/jstest"
+)
+
+type proofs struct{ asked atomic.Int64 }
+
+func (p *proofs) Prove(context.Context) { p.asked.Add(1) }
+
+// host is a machine whose clocks and addresses a test moves.
+type host struct {
+	slept     atomic.Int64 // the wall clock's lead over the monotonic one
+	addresses atomic.Value
+	looks     atomic.Int64
+}
+
+func newHost() *host {
+	h := &host{}
+	h.addresses.Store("10.0.0.1/24")
+	return h
+}
+
+func (h *host) watch(conn prover, log *slog.Logger) *Watch {
+	start := time.Now()
+	return &Watch{
+		Conn: conn, Logger: log,
+		clock: func() reading {
+			return reading{wall: time.Now().Add(time.Duration(h.slept.Load())), mono: time.Since(start)}
+		},
+		addresses: func() string {
+			defer h.looks.Add(1)
+			return h.addresses.Load().(string)
+		},
+	}
+}
+
+// run runs w until the end of the test.
+func run(t *testing.T, w *Watch) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- w.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+}
+
+func TestOneProofForEachChange(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*host){
+		"a night's sleep":   func(h *host) { h.slept.Add(int64(8 * time.Hour)) },
+		"a clock set back":  func(h *host) { h.slept.Add(-int64(time.Hour)) },
+		"another network":   func(h *host) { h.addresses.Store("192.168.1.7/24") },
+		"no network at all": func(h *host) { h.addresses.Store("") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h, conn := newHost(), &proofs{}
+				w := h.watch(conn, discard)
+				var told atomic.Int64
+				w.Changed = func() { told.Add(1) }
+				run(t, w)
+				time.Sleep(24 * time.Hour)
+				require.Zero(t, conn.asked.Load(), "nothing happens while nothing changes")
+				change(h)
+				time.Sleep(lookEvery + time.Millisecond)
+				require.EqualValues(t, 1, conn.asked.Load())
+				require.EqualValues(t, 1, told.Load())
+				time.Sleep(24 * time.Hour)
+				require.EqualValues(t, 1, conn.asked.Load(), "what was missed is not made up for")
+			})
+		})
+	}
+}
+
+// On systems whose monotonic clock runs through a sleep, both clocks agree and
+// only the look comes late.
+func TestALateLookCountsAsASleep(t *testing.T) {
+	t.Parallel()
+	at := func(d time.Duration) look {
+		return look{at: reading{wall: time.Unix(0, 0).Add(d), mono: d}, addresses: "a"}
+	}
+	require.Empty(t, at(0).change(at(lookEvery)))
+	require.Empty(t, at(0).change(at(lookEvery+jump)))
+	require.Contains(t, at(0).change(at(8*time.Hour)), "nothing ran")
+}
+
+func TestTheSystemIsStable(t *testing.T) {
+	t.Parallel()
+	clock := systemClock()
+	first := look{at: clock(), addresses: systemAddresses()}
+	require.Empty(t, first.change(look{at: clock(), addresses: systemAddresses()}))
+	require.NotContains(t, systemAddresses(), "127.0.0.1")
+	_, _, err := net.ParseCIDR(strings.Split(systemAddresses()+" 10.0.0.1/8", " ")[0])
+	require.NoError(t, err)
+}
+
+// The line goes dead without a word, and the address changes. With pings an hour
+// apart nobody but the watch can notice.
+func TestADeadLineIsNoticedAfterAnAddressChange(t *testing.T) {
+	t.Parallel()
+	broker := jstest.StartBroker(t)
+	proxy := jstest.StartProxy(t, broker.URL())
+	var log syncBuffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	nc := dial(t, Options{Servers: []string{proxy.URL()}, pings: time.Hour, Logger: logger})
+	requireConnected(t, nc)
+	h := newHost()
+	run(t, h.watch(nc, logger))
+	require.Eventually(t, func() bool { return h.looks.Load() > 0 }, patience, time.Millisecond)
+	reconnects := nc.Stats().Reconnects
+
+	lost := nc.StatusChanged(nats.RECONNECTING)
+	proxy.Freeze()
+	began := time.Now()
+	h.addresses.Store("192.168.1.7/24")
+	select {
+	case <-lost:
+	case <-time.After(patience):
+		require.Fail(t, "the dead line was not noticed")
+	}
+	t.Logf("noticed %v after the change; pings alone take 45 s", time.Since(began).Round(time.Millisecond))
+	require.Contains(t, log.String(), "did not answer a ping")
+	proxy.Thaw()
+	requireConnected(t, nc)
+	require.Greater(t, nc.Stats().Reconnects, reconnects)
+}
+
+// A connection that answers is left alone.
+func TestALivingLineSurvivesAChange(t *testing.T) {
+	t.Parallel()
+	broker := jstest.StartBroker(t)
+	nc := dial(t, Options{Servers: []string{broker.URL()}, pings: time.Hour})
+	requireConnected(t, nc)
+	before, in := nc.Stats().Reconnects, nc.Stats().InMsgs
+	nc.Prove(t.Context())
+	require.True(t, nc.IsConnected())
+	require.Equal(t, before, nc.Stats().Reconnects)
+	require.Equal(t, in, nc.Stats().InMsgs)
+}
+
+// While there is no connection a change starts the next attempt at once: here
+// it is broken off on a way that leads nowhere.
+func TestAChangeBreaksOffAnAttempt(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer silent.Close()
+	nc := dial(t, Options{Servers: []string{"nats://" + silent.Addr().String()}})
+	for range 10 { // at 5 s each, left alone
+		conn, err := silent.Accept()
+		require.NoError(t, err)
+		defer conn.Close()
+		nc.Prove(t.Context())
+	}
+	nc.Close()
+}
+
+// BenchmarkLook is the cost of one look, of which there is one every 5 s.
+func BenchmarkLook(b *testing.B) {
+	clock := systemClock()
+	for b.Loop() {
+		_ = look{at: clock(), addresses: systemAddresses()}
+	}
+}

@@ -1,0 +1,216 @@
+package agentcli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/kanade-go/kanade/agent"
+	"github.com/kanade-go/kanade/outbox"
+)
+
+// withFolderHint says which other folder may be meant.
+func withFolderHint(err error, from string) error {
+	return fmt.Errorf("%w (%s; --%s or --%s name another one)", err, from, dataDirFlag, configFlag)
+}
+
+// statusPage is the answer for people: what is wrong first.
+type statusPage struct {
+	answer statusAnswer
+	now    time.Time
+	text   bytes.Buffer
+}
+
+func (p statusPage) print(out io.Writer) error {
+	p.head()
+	p.problems()
+	if s := p.answer.Agent.Status; s != nil {
+		p.facts(*s)
+		p.runs(s.Commands)
+		p.boxes(*s)
+		p.resources(s.Resources)
+		p.settings(s.Settings)
+	}
+	_, err := out.Write(p.text.Bytes())
+	return err
+}
+
+func (p *statusPage) line(format string, args ...any) { fmt.Fprintf(&p.text, format+"\n", args...) }
+
+func (p *statusPage) head() {
+	s, a := p.answer.Service, p.answer.Agent
+	text := fmt.Sprintf("service %s (%s): %s", visible(s.Name), orNone(s.Manager, "no service manager"), s.State)
+	if s.Error != "" {
+		text += ": " + visible(s.Error)
+	}
+	p.line("%s", text)
+	who := "agent"
+	if a.Status != nil {
+		who += " " + visible(a.Status.ID) + ", version " + visible(orNone(a.Status.Version, "unknown"))
+	}
+	switch {
+	case a.State != "running":
+		p.line("%s: %s: %s", who, a.State, visible(strings.TrimPrefix(a.Error, "agent: ")))
+	case len(a.Problems) == 0:
+		p.line("%s: healthy", who)
+	default:
+		p.line("%s: NOT HEALTHY, %s", who, counted(len(a.Problems), "problem"))
+	}
+	if a.State != "running" && a.Status != nil {
+		p.line("what follows is what it said %s", p.ago(a.Status.At))
+	}
+}
+
+// mostError is how much of an error a table shows; a problem shows all of it.
+const mostError = 80
+
+func (p *statusPage) problems() {
+	if len(p.answer.Agent.Problems) == 0 {
+		return
+	}
+	p.line("\nPROBLEMS")
+	for _, problem := range p.answer.Agent.Problems {
+		text := "  " + visible(problem.What)
+		if !problem.Since.IsZero() {
+			text += ", for " + age(p.now.Sub(problem.Since))
+		}
+		p.line("%s: %s", text, visible(problem.Text))
+		if problem.Error != "" {
+			p.line("    last error: %s", visible(problem.Error))
+		}
+		if problem.Advice != "" {
+			p.line("    what to do: %s", visible(problem.Advice))
+		}
+	}
+}
+
+// table writes rows of cells, aligned and indented.
+func (p *statusPage) table(title string, rows ...[]string) {
+	p.line("\n%s", title)
+	w := tabwriter.NewWriter(&p.text, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		_, _ = fmt.Fprintf(w, "  %s\n", strings.Join(row, "\t")) // to memory
+	}
+	_ = w.Flush() // likewise
+}
+
+func (p *statusPage) facts(s agent.Status) {
+	connection := "down for " + age(p.now.Sub(s.Since))
+	if s.Connected {
+		connection = "up for " + age(p.now.Sub(s.Since))
+		if s.Server != "" {
+			connection += ", to " + visible(s.Server)
+		}
+	}
+	c, ledger := s.Commands, "writable"
+	if !s.Ledger.Writable {
+		ledger = "NOT WRITABLE"
+	}
+	rows := [][]string{
+		{"started", fmt.Sprintf("%s, pid %d", p.ago(s.StartedAt), s.PID)},
+		{"connection", connection},
+		{"commands", fmt.Sprintf("%d running, %d waiting; %d received since the start%s", c.Running, c.Waiting, c.Received, oddities(c))},
+		{"ledger", fmt.Sprintf("%s; %d to run, %d started, %d remembered", ledger, s.Ledger.Accepted, s.Ledger.Started, s.Ledger.Finished)},
+	}
+	p.table("AGENT", rows...)
+}
+
+// oddities are the counters that are seldom above zero.
+func oddities(c agent.CommandStatus) string {
+	var text strings.Builder
+	for _, odd := range []struct {
+		n    uint64
+		what string
+	}{
+		{c.Duplicates, "duplicates"},
+		{c.Conflicts, "conflicts"},
+		{c.Refused, "refused"},
+		{c.Unreadable, "unreadable"},
+		{c.Unrecorded, "unrecorded"},
+		{uint64(max(c.Dropped, 0)), "dropped"},
+	} {
+		if odd.n > 0 {
+			fmt.Fprintf(&text, ", %d %s", odd.n, odd.what)
+		}
+	}
+	return text.String()
+}
+
+func (p *statusPage) runs(c agent.CommandStatus) {
+	if len(c.Runs) == 0 {
+		return
+	}
+	rows := [][]string{{"JOB", "REQUEST", "SHELL", "SINCE"}}
+	for _, r := range c.Runs {
+		rows = append(rows, []string{visible(r.ID), visible(r.RequestID), visible(r.Shell), p.ago(r.Since)})
+	}
+	if more := c.Running - len(c.Runs); more > 0 {
+		rows = append(rows, []string{fmt.Sprintf("and %d more", more)})
+	}
+	p.table("RUNNING", rows...)
+}
+
+func (p *statusPage) boxes(s agent.Status) {
+	rows := [][]string{{"BOX", "WAITING", "SIZE", "OLDEST", "STUCK", "SENT"}}
+	for i, box := range agent.Boxes("") {
+		stats := []outbox.Stats{s.Results, s.Starts, s.Observations}[i]
+		rows = append(rows, []string{
+			box.Name, fmt.Sprint(stats.Pending), size(stats.Bytes), p.ago(stats.Oldest), fmt.Sprint(stats.Stuck), fmt.Sprint(stats.Sent),
+		})
+	}
+	p.table("TO BE DELIVERED", rows...)
+}
+
+func (p *statusPage) resources(all []agent.Resource) {
+	if len(all) == 0 {
+		return
+	}
+	rows := [][]string{{"RESOURCE", "STATE", "LAST ERROR"}}
+	for _, r := range all {
+		state := "refused"
+		switch {
+		case !r.WaitingSince.IsZero():
+			state = "waiting for " + age(p.now.Sub(r.WaitingSince)) + ", " + counted(r.Attempts, "attempt")
+		case !r.FineSince.IsZero():
+			state = "fine for " + age(p.now.Sub(r.FineSince))
+		}
+		failure := "none"
+		if r.Error != "" {
+			failure = p.ago(r.ErrorAt) + ": " + visible(shortened(r.Error, mostError))
+		}
+		rows = append(rows, []string{visible(r.Name), state, failure})
+	}
+	p.table("NEEDED OF THE BROKER", rows...)
+}
+
+func (p *statusPage) settings(all []agent.ScopeStatus) {
+	if len(all) == 0 {
+		return
+	}
+	rows := [][]string{{"SCOPE", "REVISION", "STATE"}}
+	for _, s := range all {
+		state := "fresh"
+		if !s.StaleSince.IsZero() {
+			state = "stale for " + age(p.now.Sub(s.StaleSince))
+		}
+		rows = append(rows, []string{visible(s.Scope), fmt.Sprint(s.Revision), state})
+	}
+	p.table("SETTINGS", rows...)
+}
+
+func (p *statusPage) ago(at time.Time) string {
+	if at.IsZero() {
+		return "-"
+	}
+	return age(p.now.Sub(at)) + " ago"
+}
+
+func orNone(text, none string) string {
+	if text == "" {
+		return none
+	}
+	return text
+}
