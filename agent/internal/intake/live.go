@@ -48,7 +48,9 @@ type Live struct {
 // Subscribe opens the subscriptions; they work from the next connect on. Ctx
 // ends the hand-over of what arrives.
 func (l *Live) Subscribe(ctx context.Context) error {
+	l.mu.Lock() // a status may be asked for already
 	l.groups, l.changed = make(map[string]*joined), make(chan struct{})
+	l.mu.Unlock()
 	l.open = func(group string) (*joined, error) { return l.openGroup(ctx, group) }
 	receive := func(m *nats.Msg) { l.receive(ctx, m) }
 	for _, subject := range []string{wire.CommandsAll(), wire.CommandsPC(l.PCID)} {
