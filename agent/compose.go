@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/kanade-go/kanade/agent/internal/command"
@@ -16,8 +15,9 @@ import (
 	"github.com/kanade-go/kanade/agent/internal/events"
 	"github.com/kanade-go/kanade/agent/internal/intake"
 	"github.com/kanade-go/kanade/agent/internal/natskit"
+	"github.com/kanade-go/kanade/agent/internal/scripts"
+	"github.com/kanade-go/kanade/agent/internal/settings"
 	"github.com/kanade-go/kanade/agent/internal/statedir"
-	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/exec"
 	"github.com/kanade-go/kanade/retry"
 )
@@ -30,6 +30,10 @@ const killGrace = 3 * time.Second
 // left in it is removed at the start.
 const stagingFolder = "agent-scripts"
 
+// scriptFolder holds the script objects that were fetched, as in the reference
+// release.
+const scriptFolder = "script_cache"
+
 // maxOutput is how much of each stream of a command is kept, its beginning and
 // its end. What does not fit into a message travels as an object.
 const maxOutput = 8 << 20
@@ -39,12 +43,14 @@ type parts struct {
 	dir       *statedir.Dir
 	ledger    *command.Ledger
 	boxes     boxes
-	floor     int64      // free disk space that telemetry leaves
-	inherited bool       // the state folder was used under another pc_id
-	own       *nats.Conn // dialled by us; nil if the connection was brought along
+	floor     int64         // free disk space that telemetry leaves
+	inherited bool          // the state folder was used under another pc_id
+	report    report        // what only Status needs
+	own       *natskit.Conn // dialled by us; nil if the connection was brought along
 	transport retry.Transport
 	js        JetStream
 	link      *natskit.Link
+	settings  *settings.Service
 	commands  *command.Service
 	arrivals  chan delivery.Delivery
 	live      *intake.Live
@@ -54,12 +60,13 @@ type parts struct {
 // compose opens what is durable, connects, and puts the parts together. Nothing
 // runs yet. On an error everything that was opened is closed again.
 func (a *Agent) compose() (*parts, error) {
-	p := &parts{arrivals: make(chan delivery.Delivery, 64)}
+	p := &parts{arrivals: make(chan delivery.Delivery, 64), report: a.newReport()}
 	for _, step := range []func(*parts) error{a.openState, a.connect, a.openBoxes} {
 		if err := step(p); err != nil {
 			return nil, errors.Join(err, p.close())
 		}
 	}
+	a.composeSettings(p)
 	a.composeCommands(p)
 	a.composeIntake(p)
 	return p, nil
@@ -73,6 +80,7 @@ func (a *Agent) openState(p *parts) (err error) {
 	if err != nil {
 		return fmt.Errorf("agent: open state folder: %w", err)
 	}
+	a.forgetLastStatus(p)
 	if err := os.RemoveAll(p.dir.Path(stagingFolder)); err != nil {
 		a.log.Warn("scripts that the last run had staged were not removed", "error", err)
 	}
@@ -103,10 +111,10 @@ func (a *Agent) connect(p *parts) (err error) {
 	}
 	nc := a.opts.conn
 	if nc == nil {
-		if nc, err = natskit.Dial(a.dialOptions()); err != nil {
+		if p.own, err = natskit.Dial(a.dialOptions()); err != nil {
 			return fmt.Errorf("agent: %w", err)
 		}
-		p.own = nc
+		nc = p.own.Conn
 	}
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -117,20 +125,17 @@ func (a *Agent) connect(p *parts) (err error) {
 	return nil
 }
 
-func (a *Agent) dialOptions() natskit.Options {
-	c := a.cfg
-	return natskit.Options{
-		Servers: c.Servers, Name: wire.ClientName(c.ID), Logger: a.log.With("component", "connection"),
-		Token: string(c.Token), User: c.User, Password: string(c.Password),
-		NKeyFile: c.NKeyFile, CredsFile: c.CredsFile,
-		CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile,
-	}
-}
-
 func (a *Agent) composeCommands(p *parts) {
 	p.commands = command.New(command.Config{
 		PCID: a.cfg.ID, Ledger: p.ledger, Sink: p.resultSink(), Shells: a.shells(p), Verify: a.verify(), Events: a.recorder(p),
-		Offline: p.link.Offline, Slots: a.cfg.Concurrency, Now: a.opts.now, Logger: a.log.With("component", "command"),
+		Lookup: p.settings.Scripts(), Scripts: a.scripts(p), Offline: p.link.Offline, Slots: a.cfg.Concurrency, Now: a.opts.now, Logger: a.log.With("component", "command"),
+	})
+}
+
+func (a *Agent) scripts(p *parts) *scripts.Cache {
+	return scripts.Open(scripts.Config{
+		Dir: p.dir.Path(scriptFolder), FS: a.opts.fs, Now: a.opts.now, Logger: a.log.With("component", "scripts"),
+		Objects: retry.NewObjectReader(p.transport), Transport: p.transport,
 	})
 }
 
@@ -144,10 +149,10 @@ func (a *Agent) recorder(p *parts) *events.Recorder {
 func (a *Agent) composeIntake(p *parts) {
 	log := a.log.With("component", "intake")
 	p.live = &intake.Live{
-		Transport: p.transport, PCID: a.cfg.ID, Out: p.arrivals, Kill: p.commands.Kill, Logger: log,
+		Transport: p.transport, PCID: a.cfg.ID, Groups: p.settings.Groups, Out: p.arrivals, Kill: p.commands.Kill, Logger: log,
 	}
 	p.replay = &intake.Replay{
-		JetStream: p.js, Transport: p.transport, PCID: a.cfg.ID, Out: p.arrivals, Logger: log,
+		JetStream: reportedConsumers{p.js, p.report.board}, Transport: p.transport, PCID: a.cfg.ID, Groups: p.live.Joined, Out: p.arrivals, Logger: log,
 	}
 }
 
@@ -165,7 +170,7 @@ func (a *Agent) shells(p *parts) map[string]command.Shell {
 	for name, entry := range a.opts.handlers {
 		all[name] = handlerShell{handlerEntry: entry, maxOutput: maxOutput}
 	}
-	return all
+	return p.report.running.watch(all)
 }
 
 // scriptEnv is the agent's environment without its secrets.
@@ -173,7 +178,7 @@ func scriptEnv(env []string) []string {
 	kept := make([]string, 0, len(env))
 	for _, entry := range env {
 		if !strings.HasPrefix(strings.ToUpper(entry), "KANADE_NATS_") {
-			kept = append(kept, entry)
+			kept = append(kept, withoutProxyPassword(entry))
 		}
 	}
 	return kept

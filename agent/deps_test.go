@@ -59,6 +59,7 @@ var layers = map[string][]string{
 	"inventory/facts":           {},
 	"agent/wire":                {"inventory/facts"},
 	"agent/internal/delivery":   {},
+	"agent/internal/health":     libraries,
 	"agent/internal/natskit":    libraries,
 	"agent/internal/statedir":   libraries,
 	"agent/internal/supervise":  libraries,
@@ -66,15 +67,18 @@ var layers = map[string][]string{
 	"agent/internal/events":     features,
 	"agent/internal/intake":     features,
 	"agent/internal/offload":    features,
+	"agent/internal/scripts":    features,
+	"agent/internal/settings":   features,
 	"agent":                     slices.Concat(features, []string{"agent/internal/"}),
 	"agent/agenttest":           {"agent", "agent/wire", "retry/jstest"},
 	"cmd/agentcli":              {"agent", "inventory", "outbox"},
 	"cmd/kanade-agent":          {"cmd/agentcli"},
+	"hostcheck":                 {},
 }
 
 var (
 	libraries = []string{"retry", "outbox", "outbox/atomicfile", "exec", "inventory", "inventory/facts", "agent/wire"}
-	kits      = []string{"agent/internal/delivery", "agent/internal/natskit", "agent/internal/statedir", "agent/internal/supervise"}
+	kits      = []string{"agent/internal/delivery", "agent/internal/health", "agent/internal/natskit", "agent/internal/statedir", "agent/internal/supervise"}
 	features  = slices.Concat(libraries, kits)
 )
 

@@ -77,7 +77,18 @@ func countingAgent(t *testing.T, opts ...Option) (*Agent, *jstest.Fake, *atomic.
 		cancel()
 		require.NoError(t, <-ended)
 	})
+	require.Eventually(t, func() bool { return settingsSaved(a) }, time.Minute, time.Millisecond)
 	return a, fake, syncs
+}
+
+// settingsSaved: what the broker has of the settings is on disk, be it nothing.
+func settingsSaved(a *Agent) bool {
+	for _, b := range a.running().settings.Status().Buckets {
+		if !b.Known || b.Unsaved {
+			return false
+		}
+	}
+	return true
 }
 
 func sendEcho(t *testing.T, fake *jstest.Fake, id string) {

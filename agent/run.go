@@ -14,7 +14,8 @@ import (
 // there yet, or not any more, is waited for beside the work.
 //
 // Other returns: [ErrAlreadyRan]; [ErrStateLocked] and errors of the file
-// system at the start; a failure that only a restart can mend.
+// system at the start; [ErrConnectionClosed]; a failure that only a restart can
+// mend.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	if !a.ran.CompareAndSwap(false, true) {
 		return ErrAlreadyRan
@@ -40,6 +41,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 // stages are the running phases, in the order in which they started. Their
 // contexts do not end with Run's: they are stopped one after the other.
 type stages struct {
+	settings  *supervise.Group
 	delivery  *supervise.Group
 	work      *supervise.Group
 	admission *supervise.Group
@@ -55,17 +57,20 @@ func (a *Agent) start(ctx context.Context, p *parts) (*stages, error) {
 	base := context.WithoutCancel(ctx)
 	s := &stages{}
 	s.arriving, s.stopArriving = context.WithCancel(base)
+	s.settings = supervise.NewGroup(base, a.log, p.settings.Tasks()...)
 	s.delivery = supervise.NewGroup(base, a.log,
 		supervise.Task{Name: "connection state", Run: p.link.Run},
+		p.denialsTask(),
+		a.statusTask(p),
 		drain("results", p.boxes.results, p.js),
 		drain("started events", p.boxes.starts, p.js),
 		drain("observations", p.boxes.observations, p.js),
 	)
-	s.work = supervise.NewGroup(base, a.log,
+	s.work = supervise.NewGroup(base, a.log, append(a.connectionTasks(p),
 		supervise.Task{Name: "commands", Policy: supervise.Fatal, Run: func(ctx context.Context) error {
 			return p.commands.Perform(ctx, a.cfg.Grace)
 		}},
-	)
+	)...)
 	s.admission = supervise.NewGroup(base, a.log,
 		supervise.Task{Name: "admission", Run: func(ctx context.Context) error { return p.commands.Admit(ctx, p.arrivals) }},
 	)
@@ -74,6 +79,7 @@ func (a *Agent) start(ctx context.Context, p *parts) (*stages, error) {
 		err = fmt.Errorf("agent: %w", err)
 	}
 	s.intake = supervise.NewGroup(base, a.log,
+		supervise.Task{Name: "groups", Run: p.live.Run},
 		supervise.Task{Name: "replay", Run: p.replay.Run},
 		supervise.Task{Name: "ready", Run: func(ctx context.Context) error { return a.announce(ctx, p) }},
 	)

@@ -28,6 +28,7 @@ func (s *stages) stop(a *Agent, p *parts) {
 	s.endArrivals(p)
 	s.admission.Stop()
 	work.Wait()
+	s.settings.Stop()
 	a.log.Debug("agent stops: last results go out")
 	s.delivery.Stop()
 	flushBoxes(p)

@@ -143,6 +143,12 @@ func (b *backend) createStreams() {
 		})
 		must(err)
 	}
+	for _, spec := range wire.Buckets() {
+		_, err := b.client.JetStream().CreateKeyValue(context.Background(), jetstream.KeyValueConfig{Bucket: spec.Name})
+		if !errors.Is(err, jetstream.ErrBucketExists) {
+			must(err)
+		}
+	}
 }
 
 func (b *backend) deleteStream(name string) {

@@ -198,7 +198,7 @@ func (h *host) checkDisk() {
 	if open := l.Unfinished(); len(open) > 0 {
 		h.s.problem("%d commands are open in the ledger", len(open))
 	}
-	for _, folder := range folders {
+	for _, folder := range []string{resultsFolder, startsFolder, observationsFolder} {
 		for _, name := range h.files(folder) {
 			if strings.HasSuffix(name, ".json") {
 				h.s.problem("%s is left in %s", name, folder)

@@ -18,7 +18,7 @@ import (
 // nothing for the other.
 type disk map[string]*faultfs.FS
 
-var folders = []string{"ledger", resultsFolder, startsFolder, observationsFolder}
+var folders = []string{"ledger", resultsFolder, startsFolder, observationsFolder, settingsFolder, scriptFolder}
 
 func newDisk() disk {
 	d := disk{}

@@ -38,7 +38,7 @@ func SkippedStale(observed, allowed time.Duration) string {
 }
 
 // SkippedRunAs is the text for a command that wants to run as somebody else
-// than [RunAsSystem] where that does not exist. Its exit code is 0.
+// than [RunAsSystem] where that does not exist. Its exit code is -1.
 func SkippedRunAs(as RunAs) string {
 	name := as.String()
 	switch as {

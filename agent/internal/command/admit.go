@@ -156,7 +156,7 @@ func (a *admitter) settle(ctx context.Context, arrivals []arrival, err error) {
 }
 
 func (a *admitter) handOver(x *arrival) {
-	if !x.verdict.Run {
+	if x.verdict.refuses() {
 		a.verdicts.push(x.key, time.Time{}, 1)
 		return
 	}

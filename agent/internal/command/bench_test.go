@@ -26,6 +26,8 @@ type bench struct {
 	events  *fakeEvents
 	offline time.Duration
 	verify  Verify
+	lookup  Lookup
+	scripts Scripts
 	grace   time.Duration
 	fs      atomicfile.FS
 
@@ -69,7 +71,7 @@ func (b *bench) start() {
 	}
 	b.service = New(Config{
 		PCID: "PC-1", Ledger: b.ledger, Sink: b.sink, Shells: map[string]Shell{"sh": &recorded},
-		Verify: b.verify, Events: b.events, Offline: func() time.Duration { return b.offline }, Slots: 2, Now: time.Now,
+		Verify: b.verify, Lookup: b.lookup, Scripts: b.scripts, Events: b.events, Offline: func() time.Duration { return b.offline }, Slots: 2, Now: time.Now,
 		Logger: slog.New(slog.NewTextHandler(b.t.Output(), nil)),
 	})
 	b.service.Recover()

@@ -39,6 +39,7 @@ type journal struct {
 	distrust  bool // the file failed; only a rewrite helps
 	unended   bool // the file ends within a line
 	closed    bool
+	failure   Failure
 	rewritten int64 // size of the last rewrite, or of one at the open: the base for growth
 }
 
@@ -183,6 +184,7 @@ func (j *journal) writePending() error {
 	}
 	j.size += int64(len(batch))
 	j.durable = upTo
+	j.failure = Failure{}
 	return nil
 }
 
@@ -210,8 +212,11 @@ func (j *journal) rewrite() error {
 	}
 	if err != nil {
 		_ = j.fs.Remove(temp)
-		return fmt.Errorf("command: rewrite ledger %s: %w", j.path, err)
+		err = fmt.Errorf("command: rewrite ledger %s: %w", j.path, err)
+		j.failure.note(err)
+		return err
 	}
+	j.failure = Failure{}
 	j.size, j.rewritten = size, size
 	j.pending, j.durable, j.distrust, j.unended = nil, j.appended, false, false
 	return nil

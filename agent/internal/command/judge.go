@@ -40,7 +40,7 @@ func (a *admitter) judge(ctx context.Context, x *arrival, inBatch map[Key]Sum) b
 	if err == nil {
 		x.verdict = Decide(x.command, a.gather(x.command))
 	}
-	if x.verdict.Run {
+	if !x.verdict.refuses() {
 		a.runs.arm(x.command.ExecID, x.key) // a kill may come at once
 	}
 	inBatch[x.key] = x.sum
@@ -89,7 +89,7 @@ func (a *admitter) verified(ctx context.Context, x *arrival) (err error) {
 
 func (a *admitter) admission(x *arrival) Admission {
 	ad := Admission{Key: x.key, Sum: x.sum, Stamp: x.Stamp, Body: x.Data}
-	if !x.verdict.Run {
+	if x.verdict.refuses() {
 		ad.Result = VerdictResult(x.command, a.pcID, x.verdict, a.now()).Encode()
 		return ad
 	}

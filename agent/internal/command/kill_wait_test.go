@@ -270,7 +270,7 @@ func TestAKillWhileAMarkIsTakenBackIsNotForgotten(t *testing.T) {
 		b.service.runs.arm("exec-r", a.Key)
 		stop, end := context.WithCancelCause(t.Context())
 		r := newCandidate(item{key: a.Key, attempt: 1})
-		b.service.perform.prepare(stop, []*candidate{r})
+		b.service.perform.prepare(t.Context(), stop, []*candidate{r})
 		require.True(t, r.marked)
 		end(errStopped)
 		b.service.Kill("exec-r")

@@ -41,10 +41,12 @@ type performer struct {
 	queue    *queue // to be run: each needs a slot
 	verdicts *queue // to be answered without a run
 	runs     *runs
+	scripts  Scripts
+	fetches  fetches
 	sink     Sink
 	shells   map[string]Shell
 	events   Events
-	gather   func(wire.Command) Facts
+	gather   func(context.Context, wire.Command) Facts
 	pcID     string
 	now      func() time.Time
 	log      *slog.Logger
@@ -56,6 +58,7 @@ type performer struct {
 	started  atomic.Int64
 	quick    atomic.Bool // the last command was over soon
 	blocked  atomic.Bool // the ledger could not be written last time
+	unknown  atomic.Bool // nothing was known of the job of the last command
 }
 
 // running is how many commands run now.
@@ -65,6 +68,7 @@ func (p *performer) running() int { return int(p.started.Load()) }
 // started. stop ends the commands that still run; store ends the attempts to
 // store their results.
 func (p *performer) runQueued(ctx, stop, store context.Context) error {
+	defer p.fetches.active.Wait() // they end with ctx
 	var active sync.WaitGroup
 	defer active.Wait()
 	marked := make(chan *candidate, lookahead)
@@ -127,19 +131,9 @@ func acquire(ctx context.Context, sem chan struct{}) bool {
 // killWaiting records the verdict of a killed command that waits, at once: a
 // stop or a crash must not bring it back.
 func (p *performer) killWaiting(key Key) {
-	it, ok := p.queue.remove(key)
-	if !ok {
-		return // it runs, or is answered already
-	}
-	body, _, ok := p.ledger.Body(key)
-	if !ok {
-		return
-	}
-	c, _ := wire.DecodeCommand(body)
-	v := Verdict{ExitCode: wire.ExitFailed, Reason: wire.KilledNote(c.ExecID)}
-	if _, ok := p.conclude(context.Background(), it, c, v); ok {
-		p.verdicts.push(key, time.Time{}, 1)
-	}
+	p.refuseWaiting(key, func(c wire.Command) Verdict {
+		return Verdict{ExitCode: wire.ExitFailed, Reason: wire.KilledNote(c.ExecID)}
+	})
 }
 
 // answer returns the recorded verdict of a command.
@@ -159,13 +153,13 @@ func (p *performer) answer(it item) (wire.Result, bool) {
 }
 
 // decide decides anew with the facts of now.
-func (p *performer) decide(key Key, body []byte) (wire.Command, Verdict) {
+func (p *performer) decide(ctx context.Context, key Key, body []byte) (wire.Command, Verdict) {
 	c, err := wire.DecodeCommand(body)
 	if err != nil {
 		// It could be read when it was accepted, by another release.
 		return c, Verdict{ExitCode: wire.ExitFailed, Reason: err.Error()}
 	}
-	facts := p.gather(c)
+	facts := p.gather(ctx, c)
 	facts.Killed = p.runs.killed(c.ExecID, key)
 	return c, Decide(c, facts)
 }

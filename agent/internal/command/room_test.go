@@ -147,7 +147,7 @@ func TestCommandsThatAreDueTogetherAskForRoomOnce(t *testing.T) {
 			require.NoError(t, b.ledger.Record([]Admission{a}))
 			group[i] = newCandidate(item{key: a.Key, attempt: 1})
 		}
-		b.service.perform.prepare(t.Context(), group)
+		b.service.perform.prepare(t.Context(), t.Context(), group)
 		require.EqualValues(t, 1, sink.asked.Load())
 		for _, r := range group {
 			require.True(t, r.marked)

@@ -42,7 +42,7 @@ func (p *performer) mark(ctx, stop context.Context, marked chan<- *candidate) {
 			return
 		}
 		p.ahead.Add(int64(len(group)))
-		go p.prepare(stop, group) // runQueued waits for its end
+		go p.prepare(ctx, stop, group) // runQueued waits for its end
 		for _, r := range group {
 			marked <- r
 		}
@@ -103,13 +103,13 @@ func newCandidate(it item) *candidate {
 
 // prepare decides about each of the group and marks, with one sync, those that
 // run.
-func (p *performer) prepare(stop context.Context, group []*candidate) {
+func (p *performer) prepare(ctx, stop context.Context, group []*candidate) {
 	var deciding sync.WaitGroup
 	room := sync.OnceValue(func() error { return roomFor(p.sink) })
 	for _, r := range group {
 		defer close(r.ready)
 		deciding.Go(func() {
-			r.result, r.ok = p.protect(r.item, func() (wire.Result, bool) { return p.decideNow(stop, r, room) })
+			r.result, r.ok = p.protect(r.item, func() (wire.Result, bool) { return p.decideNow(ctx, stop, r, room) })
 		})
 	}
 	deciding.Wait()
@@ -117,19 +117,31 @@ func (p *performer) prepare(stop context.Context, group []*candidate) {
 }
 
 // decideNow returns the result of a command that does not run.
-func (p *performer) decideNow(stop context.Context, r *candidate, room func() error) (wire.Result, bool) {
+func (p *performer) decideNow(ctx, stop context.Context, r *candidate, room func() error) (wire.Result, bool) {
 	body, accepted, ok := p.ledger.Body(r.key)
 	if !ok {
 		return wire.Result{}, false
 	}
-	c, v := p.decide(r.key, body)
-	if !v.Run {
+	c, v := p.decide(stop, r.key, body)
+	r.command, r.accepted = c, accepted
+	switch {
+	case v.Wait:
+		p.await(stop, r)
+		return wire.Result{}, false
+	case !v.Run:
 		return p.conclude(stop, r.item, c, v)
 	}
-	r.command, r.accepted = c, accepted
+	p.knows(stop)
 	if err := room(); err != nil {
 		p.postpone(stop, r, err)
 		return wire.Result{}, false
+	}
+	switch fetch, v := p.fillIn(&r.command); {
+	case v.Wait:
+		p.awaitScript(ctx, r, fetch)
+		return wire.Result{}, false
+	case !v.Run:
+		return p.conclude(stop, r.item, c, v)
 	}
 	r.runs = true
 	return wire.Result{}, false
@@ -218,9 +230,14 @@ func (p *performer) finish(stop context.Context, r *candidate) (wire.Result, boo
 		p.killMissed(r)
 		return wire.Result{}, false
 	}
-	facts := p.gather(r.command)
+	facts := p.gather(ctx, r.command)
 	facts.Killed = killed
-	if v := Decide(r.command, facts); !v.Run {
+	switch v := Decide(r.command, facts); {
+	case v.Wait:
+		p.ledger.Hold(r.key)
+		p.await(stop, r)
+		return wire.Result{}, false
+	case !v.Run:
 		result := VerdictResult(r.command, p.pcID, v, p.now())
 		if err := p.ledger.Conclude(r.key, result.Encode()); err != nil {
 			p.ledger.Hold(r.key)

@@ -4,5 +4,10 @@ package command
 
 import "github.com/kanade-go/kanade/agent/wire"
 
-// runAsReason says why a command that is to run as somebody else does not run.
-func runAsReason(as wire.RunAs) string { return wire.SkippedRunAs(as) }
+// runAsReason says why a command does not run as the one it names; empty if it does.
+func runAsReason(as wire.RunAs) string {
+	if as == wire.RunAsSystem {
+		return ""
+	}
+	return wire.SkippedRunAs(as)
+}

@@ -40,10 +40,18 @@ func (s Script) Repeatable() bool { return false }
 
 // Run runs the command's script.
 func (s Script) Run(ctx context.Context, c wire.Command, _ int) (exec.Outcome, error) {
-	o, err := s.Runner.Run(ctx, exec.Spec{
-		Shell: s.Shell, Script: c.Script, Dir: c.Cwd, Env: s.Env,
+	spec := exec.Spec{
+		Shell: s.Shell, Script: c.Script, Dir: c.Cwd, ExpandDir: true, Env: s.Env,
 		Timeout: c.Timeout(), MaxOutput: s.MaxOutput,
-	})
+	}
+	var err error
+	if spec.As, err = accountOf(c.RunAs); err != nil {
+		return exec.Outcome{Code: -1}, fmt.Errorf("not run: %w", err)
+	}
+	if spec.As != exec.AsSystem {
+		spec.Env = nil // that account's own, never the agent's
+	}
+	o, err := s.Runner.Run(ctx, spec)
 	if err != nil {
 		return o, fmt.Errorf("not run: %w", err)
 	}

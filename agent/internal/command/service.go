@@ -25,6 +25,10 @@ type Config struct {
 	Shells map[string]Shell
 	Verify Verify // nil: every command is trusted
 	Events Events
+	// Lookup knows the pins and the revocations; nil: there are none.
+	Lookup Lookup
+	// Scripts has the scripts of commands that name one; nil: there are none.
+	Scripts Scripts
 	// Offline says how long the connection has been lost: 0 while it is up,
 	// wire.NeverConnected before the first one.
 	Offline func() time.Duration
@@ -58,6 +62,7 @@ type Service struct {
 	shells   map[string]Shell
 	known    string // the names of shells, for messages
 	offline  func() time.Duration
+	lookup   Lookup
 	counters Counters
 }
 
@@ -71,19 +76,26 @@ func New(cfg Config) *Service {
 	if cfg.Slots == 0 {
 		cfg.Slots = runtime.NumCPU()
 	}
+	if cfg.Lookup == nil {
+		cfg.Lookup = everyScript{}
+	}
+	if cfg.Scripts == nil {
+		cfg.Scripts = noScripts{}
+	}
 	s := &Service{
 		ledger: cfg.Ledger, queue: newQueue(), verdicts: newQueue(), runs: newRuns(cfg.Now),
-		now: cfg.Now, log: cfg.Logger, shells: cfg.Shells, offline: cfg.Offline,
+		now: cfg.Now, log: cfg.Logger, shells: cfg.Shells, offline: cfg.Offline, lookup: cfg.Lookup,
 		known: strings.Join(slices.Sorted(maps.Keys(cfg.Shells)), ", "),
 	}
 	s.admit = &admitter{
 		ledger: s.ledger, queue: s.queue, verdicts: s.verdicts, runs: s.runs, sink: cfg.Sink,
-		gather: s.gather, verify: cfg.Verify, events: cfg.Events, pcID: cfg.PCID, now: s.now, log: s.log, counters: &s.counters,
+		gather: s.gatherKnown, verify: cfg.Verify, events: cfg.Events, pcID: cfg.PCID, now: s.now, log: s.log, counters: &s.counters,
 		refusals: newAllowance(refusalBurst), conflicts: newAllowance(conflictBurst),
 	}
 	s.perform = &performer{
 		ledger: s.ledger, queue: s.queue, verdicts: s.verdicts, runs: s.runs, sink: cfg.Sink,
-		shells: s.shells, gather: s.gather, events: cfg.Events, pcID: cfg.PCID, now: s.now, log: s.log,
+		scripts: cfg.Scripts, fetches: fetches{waiting: map[scriptName]map[Key]struct{}{}},
+		shells: s.shells, gather: s.gatherAsking, events: cfg.Events, pcID: cfg.PCID, now: s.now, log: s.log,
 		fewer: make(chan struct{}, 1), slots: newSlots(cfg.Slots), inFlight: make(chan struct{}, cfg.Slots+lookahead+storing),
 	}
 	s.admit.killWaiting = s.perform.killWaiting
@@ -147,9 +159,18 @@ func (s *Service) Kill(execID string) {
 	}
 }
 
-// gather asks for the facts of a decision.
-func (s *Service) gather(c wire.Command) Facts {
-	f := Facts{Now: s.now(), Offline: s.offline()}
+// gatherKnown gathers the facts of a decision without asking the broker.
+func (s *Service) gatherKnown(c wire.Command) Facts {
+	return s.gather(c, s.lookup.Known(c.ID))
+}
+
+// gatherAsking asks the broker where that may change the decision.
+func (s *Service) gatherAsking(ctx context.Context, c wire.Command) Facts {
+	return s.gather(c, s.lookup.Ask(ctx, c.ID, c.Version))
+}
+
+func (s *Service) gather(c wire.Command, known wire.ScriptState) Facts {
+	f := Facts{Now: s.now(), Offline: s.offline(), Script: known}
 	if sh, ok := s.shells[c.Shell]; ok {
 		f.Shell = sh.Available()
 	} else {

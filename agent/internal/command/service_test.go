@@ -30,7 +30,6 @@ func TestEveryCommandThatCannotRunIsAnswered(t *testing.T) {
 		"unknown shell":    {change: func(c *wire.Command) { c.Shell = "fish" }, code: -1, says: `unknown shell "fish"; this agent knows sh`},
 		"shell not here":   {prepare: func(b *bench) { b.sh.unavailable = errors.New("no sh on the PATH") }, code: -1, says: "no sh on the PATH"},
 		"script object":    {change: func(c *wire.Command) { c.Script, c.ScriptObject, c.ScriptObjectSHA256 = "", "a/1", "00" }, code: -1, says: "object store"},
-		"another user":     {change: func(c *wire.Command) { c.RunAs = wire.RunAsUser }, code: -1, says: anotherUserSays},
 		"deadline missed":  {change: func(c *wire.Command) { c.DeadlineAt = time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC) }, code: 125, says: "starting deadline expired"},
 		"strict, cut off":  {change: strict, prepare: func(b *bench) { b.offline = 2 * time.Minute }, code: 127, says: "disconnected for 2m"},
 		"strict, never on": {change: strict, prepare: func(b *bench) { b.offline = wire.NeverConnected }, code: 127, says: "staleness"},

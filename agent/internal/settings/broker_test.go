@@ -1,0 +1,271 @@
+package settings
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kanade-go/kanade/agent/internal/supervise"
+	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/outbox/atomicfile"
+	"github.com/kanade-go/kanade/retry"
+	"github.com/kanade-go/kanade/retry/jstest"
+)
+
+const patience = time.Minute
+
+// site is a broker with the buckets of a fleet.
+type site struct {
+	*jstest.Broker
+	t  *testing.T
+	js jetstream.JetStream
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	t.Parallel()
+	s := &site{Broker: jstest.StartBroker(t), t: t}
+	s.js = s.JetStream()
+	s.createBuckets()
+	return s
+}
+
+func (s *site) createBuckets() {
+	s.t.Helper()
+	for _, b := range wire.Buckets() {
+		require.EventuallyWithT(s.t, func(c *assert.CollectT) {
+			_, err := s.js.CreateOrUpdateKeyValue(s.t.Context(), jetstream.KeyValueConfig{Bucket: b.Name, History: b.History})
+			require.NoError(c, err)
+		}, patience, 20*time.Millisecond)
+	}
+}
+
+func (s *site) kv(bucket string) jetstream.KeyValue {
+	s.t.Helper()
+	kv, err := s.js.KeyValue(s.t.Context(), bucket)
+	require.NoError(s.t, err)
+	return kv
+}
+
+func (s *site) put(bucket, key, value string) {
+	s.t.Helper()
+	_, err := s.kv(bucket).PutString(s.t.Context(), key, value)
+	require.NoError(s.t, err)
+}
+
+// host is the settings of one host over a connection of its own.
+type host struct {
+	*Service
+	group *supervise.Group
+	nc    *nats.Conn
+}
+
+func (s *site) start(dir string) *host {
+	s.t.Helper()
+	nc, err := nats.Connect(s.URL(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond))
+	require.NoError(s.t, err)
+	js, err := jetstream.New(nc)
+	require.NoError(s.t, err)
+	transport := retry.FromNATS(nc)
+	reader := retry.NewKVReader(transport)
+	log := slog.New(slog.NewTextHandler(s.t.Output(), nil))
+	h := &host{nc: nc, Service: New(Config{
+		PCID: "PC-1", Dir: filepath.Join(dir, "settings"), FS: atomicfile.OS, Streams: js,
+		Watch: func(ctx context.Context, bucket string, keys retry.Keys, apply func(retry.View), opts ...retry.Option) error {
+			return retry.WatchKV(ctx, reader, bucket, keys, apply, append(opts, retry.WithReadSpread(10*time.Millisecond))...)
+		},
+		Connected: func() bool { up, _ := transport.State(); return up }, Logger: log,
+	})}
+	h.Load()
+	h.group = supervise.NewGroup(context.Background(), log, h.Tasks()...)
+	s.t.Cleanup(h.stop)
+	return h
+}
+
+func (h *host) stop() {
+	h.group.Stop()
+	h.nc.Close()
+}
+
+func (s *site) eventually(what string, is func() bool) {
+	s.t.Helper()
+	require.Eventually(s.t, is, patience, 10*time.Millisecond, what)
+}
+
+func (h *host) fresh() bool {
+	for _, b := range h.Status().Buckets {
+		if !b.Read || !b.Stale.IsZero() {
+			return false
+		}
+	}
+	return true
+}
+
+func (h *host) revoked(id string) bool { return h.Scripts().Known(id).Revoked }
+
+func (h *host) heartbeat() time.Duration { return h.Current().HeartbeatInterval }
+
+func (s *site) fill() {
+	s.put("agent_groups", "PC-1", `{"groups":["lab"]}`)
+	s.put("agent_config", "global", `{"heartbeat_interval":"60s"}`)
+	s.put("agent_config", "groups.lab", `{"heartbeat_interval":"10s"}`)
+	s.put("agent_config", "pcs.PC-2", `{"heartbeat_interval":"99s"}`)
+	s.put("script_current", "job", "1.4.0")
+	s.put("script_status", "job", "ACTIVE")
+	s.put("script_status", "bad", "REVOKED")
+}
+
+func TestAnOfflineBootKnowsWhatIsRevoked(t *testing.T) {
+	s := newSite(t)
+	s.fill()
+	dir := t.TempDir()
+	h := s.start(dir)
+	s.eventually("everything is read", func() bool { return h.fresh() && h.heartbeat() == 10*time.Second && h.revoked("bad") })
+	h.stop()
+	s.Stop()
+
+	h = s.start(dir)
+	require.True(t, h.revoked("bad"))
+	require.Equal(t, "1.4.0", h.Scripts().Known("job").Version)
+	require.Equal(t, 10*time.Second, h.heartbeat())
+	groups, _ := h.Groups()
+	require.Equal(t, []string{"lab"}, groups)
+	state := h.Scripts().Ask(t.Context(), "bad", "1")
+	require.True(t, state.Revoked && state.Final && state.Age == wire.NeverConnected)
+
+	s.Start()
+	s.put("script_status", "bad", "ACTIVE")
+	s.eventually("it is taken back", func() bool { return h.fresh() && !h.revoked("bad") })
+}
+
+// A broker that lost everything says nothing about what was revoked.
+func TestARevocationOutlivesAWipedBroker(t *testing.T) {
+	s := newSite(t)
+	s.fill()
+	dir := t.TempDir()
+	h := s.start(dir)
+	s.eventually("everything is read", func() bool { return h.fresh() && h.revoked("bad") })
+
+	s.Stop()
+	s.eventually("the loss is noticed", func() bool { return h.Scripts().Known("bad").Age > 0 })
+	s.Wipe()
+	s.Start()
+	s.createBuckets()
+	s.eventually("the empty buckets are read", func() bool { return h.fresh() && h.heartbeat() == 30*time.Second })
+	state := h.Scripts().Ask(t.Context(), "bad", "1")
+	require.Equal(t, wire.ScriptState{Known: true, Revoked: true, Final: true}, state)
+	require.False(t, h.Scripts().Ask(t.Context(), "job", "9").Pinned, "a pin is gone with its row")
+	groups, _ := h.Groups()
+	require.Empty(t, groups)
+	h.stop()
+
+	h = s.start(dir)
+	s.eventually("another start reads them too", h.fresh)
+	require.True(t, h.revoked("bad"))
+	s.put("script_status", "bad", "ACTIVE")
+	s.eventually("it is taken back", func() bool { return !h.revoked("bad") })
+}
+
+func TestABucketThatIsMadeAnewWhileConnected(t *testing.T) {
+	s := newSite(t)
+	s.fill()
+	h := s.start(t.TempDir())
+	s.eventually("everything is read", func() bool { return h.fresh() && h.revoked("bad") })
+	require.NoError(t, s.js.DeleteKeyValue(t.Context(), "script_status"))
+	require.NoError(t, s.js.DeleteKeyValue(t.Context(), "agent_config"))
+	s.createBuckets()
+	s.put("script_status", "worse", "REVOKED")
+	s.put("agent_config", "global", `{"heartbeat_interval":"7s"}`)
+	s.eventually("the new rows count", func() bool { return h.revoked("worse") && h.heartbeat() == 7*time.Second })
+	require.True(t, h.revoked("bad"))
+}
+
+func TestADeletedRevocationIsOver(t *testing.T) {
+	s := newSite(t)
+	s.fill()
+	s.put("script_status", "worse", "REVOKED")
+	h := s.start(t.TempDir())
+	s.eventually("everything is read", func() bool { return h.fresh() && h.revoked("bad") && h.revoked("worse") })
+	require.NoError(t, s.kv("script_status").Delete(t.Context(), "bad"))
+	require.NoError(t, s.kv("script_status").Purge(t.Context(), "worse"))
+	s.eventually("both are over", func() bool { return !h.revoked("bad") && !h.revoked("worse") })
+	require.Zero(t, h.Status().Buckets[3].Kept)
+}
+
+func TestSettingsFollowTheGroups(t *testing.T) {
+	s := newSite(t)
+	s.fill()
+	s.put("agent_config", "groups.wave1", `{"heartbeat_interval":"20s","process_perf_top_n":5}`)
+	h := s.start(t.TempDir())
+	s.eventually("lab's row counts", func() bool { return h.heartbeat() == 10*time.Second })
+	s.put("agent_groups", "PC-1", `{"groups":["wave1","lab"]}`)
+	s.eventually("wave1's row counts", func() bool { return h.heartbeat() == 20*time.Second && h.Current().ProcessPerfTopN == 5 })
+	s.put("agent_groups", "PC-1", `{"groups":[]}`)
+	s.eventually("no group's row counts", func() bool { return h.heartbeat() == time.Minute && h.Current().ProcessPerfTopN == 20 })
+	s.put("agent_config", "groups.wave1", `{"heartbeat_interval":"1s"}`)
+	s.put("agent_config", "global", `{"heartbeat_interval":"50s"}`)
+	s.eventually("a later row counts", func() bool { return h.heartbeat() == 50*time.Second })
+	require.NoError(t, s.kv("agent_config").Delete(t.Context(), "global"))
+	s.eventually("a deleted one does not", func() bool { return h.heartbeat() == 30*time.Second })
+}
+
+func TestABrokenRowIsMended(t *testing.T) {
+	s := newSite(t)
+	s.fill()
+	h := s.start(t.TempDir())
+	s.eventually("everything is read", func() bool { return h.fresh() && h.heartbeat() == 10*time.Second })
+	s.put("agent_config", "groups.lab", `{"heartbeat_interval":`)
+	s.put("agent_groups", "PC-1", ``)
+	s.eventually("both are noticed", func() bool {
+		st := h.Status()
+		return len(st.Buckets[0].Bad) == 1 && len(st.Buckets[1].Bad) == 1
+	})
+	require.Equal(t, 10*time.Second, h.heartbeat())
+	s.put("agent_config", "groups.lab", `{"heartbeat_interval":"11s"}`)
+	s.eventually("the mended one counts", func() bool { return h.heartbeat() == 11*time.Second && len(h.Status().Buckets[1].Bad) == 0 })
+}
+
+// The backend pins a version and then sends the command. However close the two
+// are: the version that was pinned before is no reason to refuse.
+func TestANewPinIsNeverOvertakenByItsCommand(t *testing.T) {
+	s := newSite(t)
+	s.fill()
+	h := s.start(t.TempDir())
+	s.eventually("everything is read", h.fresh)
+	overtaken := 0
+	for n := range 200 {
+		version := fmt.Sprint("2.0.", n)
+		s.put("script_current", "job", version)
+		if h.Scripts().Known("job").Refuses(version) {
+			overtaken++
+		}
+		state := h.Scripts().Ask(t.Context(), "job", version)
+		require.False(t, state.Refuses(version), "%d: %+v", n, state)
+		require.True(t, state.Known && state.Final)
+	}
+	t.Logf("the view alone would have refused %d of 200 commands", overtaken)
+	require.NotZero(t, overtaken, "or this proves nothing")
+}
+
+// A broker of a fleet that has no buckets runs commands all the same.
+func TestABrokerWithoutBuckets(t *testing.T) {
+	t.Parallel()
+	s := &site{Broker: jstest.StartBroker(t), t: t}
+	h := s.start(t.TempDir())
+	s.eventually("the groups are known to be none", func() bool { groups, _ := h.Groups(); return groups != nil })
+	s.eventually("nothing is pinned or revoked", func() bool { return h.Scripts().Ask(t.Context(), "job", "1") == allowedNow })
+	s.js = s.JetStream()
+	s.createBuckets()
+	s.put("script_status", "job", "REVOKED")
+	s.eventually("a bucket that comes later counts", func() bool { return h.revoked("job") && h.fresh() })
+}
+
+var allowedNow = wire.ScriptState{Known: true, Final: true}

@@ -1,0 +1,43 @@
+// Package settings is what the broker's buckets say about this host: its groups,
+// its settings, which version each job is pinned to, and which jobs are revoked.
+//
+// Each of the four buckets (agent_groups, agent_config, script_current,
+// script_status) is a watched view with a snapshot on disk, one file a bucket.
+// The view is what the broker says now; the snapshot is what an agent knows that
+// starts without a broker.
+//
+// # Guarantees
+//
+//   - What was known once is known for as long as the state folder lasts: a broker
+//     that is away, a bucket that is missing, a restart and a power cut change
+//     nothing. [Service.Status] says since when a view is stale.
+//   - A row that cannot be read leaves the last good one of its key in force. It is
+//     reported once for each revision. A row that was deleted is gone.
+//   - A revocation ends when the bucket says so: by another value, or by the marker
+//     that a deletion leaves. A row that is gone without one (the bucket was wiped,
+//     re-created, or set back to a backup) stays revoked. Pins, settings and groups
+//     follow the bucket: a bucket that is there and empty clears them. While the
+//     broker says that there is no bucket, settings, groups and revocations stay
+//     as they were, and no pin counts.
+//   - The settings are a function of the rows in force, whatever order they came in.
+//     Every interval is inside its bounds; a value outside is reported once and
+//     replaced by the bound.
+//   - A refusal is never given because of a view that the broker has overtaken:
+//     [Scripts.Ask] asks the broker first, and so it does while a view is stale and
+//     the broker can be asked. Otherwise the last known answer counts.
+//   - A snapshot is whole or not there. One that is damaged, too large, of a newer
+//     form or of another host is reported once, set aside under a name that ends in
+//     .broken, and does not keep the agent from starting.
+//   - Memory: 8 MiB of keys and values a bucket, and as much again in the reader
+//     below. A bucket that holds more is reported, and its last good view stays in
+//     force and counts as stale.
+//
+// # Limits
+//
+//   - Groups are nil until they were read once; until then nobody can know whether
+//     a group's command is meant for this host.
+//   - A pc_id, group or job id that no key can hold (see wire.KeySafe) has no row,
+//     so it has no settings, no pin and no revocation of its own.
+//   - Bursts of changes share a write of the snapshot: a power cut forgets at most
+//     the last second of them, and only until the broker is there again.
+package settings

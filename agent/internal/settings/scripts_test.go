@@ -1,0 +1,290 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/retry"
+)
+
+// counted counts what is asked of the broker, and can hold answers back.
+type counted struct {
+	retry.StreamSource
+	mu    sync.Mutex
+	asked int
+	mute  bool
+	then  func() // after an answer
+}
+
+func (c *counted) Stream(ctx context.Context, name string) (jetstream.Stream, error) {
+	c.mu.Lock()
+	c.asked++
+	mute, then := c.mute, c.then
+	c.mu.Unlock()
+	if mute {
+		<-ctx.Done() // a request that is not permitted is not answered
+		return nil, ctx.Err()
+	}
+	st, err := c.StreamSource.Stream(ctx, name)
+	if then != nil {
+		defer then()
+	}
+	return st, err
+}
+
+func (c *counted) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asked
+}
+
+// asking replaces the broker that single rows are read from.
+func (b *bench) asking() *counted {
+	c := &counted{StreamSource: b.fake.JetStream()}
+	for _, m := range b.mirrors() {
+		m.broker = broker{c}
+	}
+	b.scripts.broker = broker{c}
+	return c
+}
+
+func (b *bench) bucket(name string) jetstream.KeyValue {
+	b.t.Helper()
+	kv, err := b.fake.JetStream().CreateOrUpdateKeyValue(b.t.Context(), jetstream.KeyValueConfig{Bucket: name, History: 5})
+	require.NoError(b.t, err)
+	return kv
+}
+
+func (b *bench) put(kv jetstream.KeyValue, key, value string) {
+	b.t.Helper()
+	_, err := kv.PutString(b.t.Context(), key, value)
+	require.NoError(b.t, err)
+}
+
+// What is fresh and speaks for a command is taken as it is.
+func TestAFreshViewIsNotDoubted(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		c := b.asking()
+		b.see("script_current", 1, "a", "1")
+		b.see("script_status", 1, "a", "ACTIVE")
+		want := wire.ScriptState{Known: true, Pinned: true, Version: "1", Final: true}
+		require.Equal(t, want, b.Scripts().Ask(t.Context(), "a", "1"))
+		require.Equal(t, wire.ScriptState{Known: true, Final: true}, b.Scripts().Ask(t.Context(), "b", "1"))
+		require.Zero(t, c.count())
+		want.Final = false
+		require.Equal(t, want, b.Scripts().Known("a"))
+	})
+}
+
+// The backend pins a version, or takes a revocation back, and then sends the
+// command; the command is here first.
+func TestARefusalIsAskedFor(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		current, status := b.bucket("script_current"), b.bucket("script_status")
+		b.put(current, "a", "1")
+		b.put(status, "a", "REVOKED")
+		b.see("script_current", 1, "a", "1")
+		b.see("script_status", 1, "a", "REVOKED")
+		require.True(t, b.Scripts().Ask(t.Context(), "a", "2").Refuses("2"))
+		b.put(current, "a", "2")
+		b.put(status, "a", "ACTIVE")
+		require.True(t, b.Scripts().Known("a").Refuses("2"))
+		require.Equal(t, wire.ScriptState{Known: true, Pinned: true, Version: "2", Final: true}, b.Scripts().Ask(t.Context(), "a", "2"))
+		b.connect(false)
+		require.True(t, b.Scripts().Ask(t.Context(), "a", "2").Refuses("2"), "offline the last known answer counts")
+	})
+}
+
+// A replica may be behind what the broker has confirmed.
+func TestARefusalIsAskedForTwice(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		current, c := b.bucket("script_current"), b.asking()
+		b.bucket("script_status")
+		b.put(current, "a", "1")
+		b.see("script_current", 1, "a", "1")
+		b.see("script_status", 1)
+		began := time.Now()
+		go func() {
+			time.Sleep(lagTime / 2)
+			b.put(current, "a", "2")
+		}()
+		require.False(t, b.Scripts().Ask(t.Context(), "a", "2").Refuses("2"))
+		require.Equal(t, lagTime, time.Since(began))
+		require.Equal(t, 4, c.count())
+		require.True(t, b.Scripts().Ask(t.Context(), "a", "3").Refuses("3"))
+		require.Equal(t, 8, c.count(), "and not more often")
+	})
+}
+
+// An agent that was away has a view from before, and commands that waited for it.
+func TestAStaleViewIsDoubtedWhileTheBrokerIsThere(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		b.put(b.bucket("script_status"), "a", "REVOKED")
+		b.bucket("script_current")
+		b.see("script_current", 1)
+		b.seeStale("script_status", time.Now().Add(-72*time.Hour), 1)
+		require.Equal(t, wire.ScriptState{Known: true, Revoked: true, Final: true}, b.Scripts().Ask(t.Context(), "a", "1"))
+		b.connect(false)
+		require.False(t, b.Scripts().Ask(t.Context(), "a", "1").Revoked)
+	})
+}
+
+func TestWhatTheBrokerSaysOfARow(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(*bench)
+		revoked bool
+		pinned  bool
+	}{
+		"put": {func(b *bench) {
+			b.put(b.bucket("script_status"), "a", "REVOKED")
+			b.put(b.bucket("script_current"), "a", "1")
+		}, true, true},
+		"taken back": {func(b *bench) {
+			b.put(b.bucket("script_status"), "a", "ACTIVE")
+			b.put(b.bucket("script_current"), "a", "0")
+		}, false, true},
+		"broken": {func(b *bench) {
+			b.put(b.bucket("script_status"), "a", "revoked")
+			b.put(b.bucket("script_current"), "a", "\xff")
+		}, true, true},
+		"never put":    {func(b *bench) { b.bucket("script_status"); b.bucket("script_current") }, true, false},
+		"no buckets":   {func(*bench) {}, true, false},
+		"deleted":      {func(b *bench) { b.delete("script_status"); b.delete("script_current") }, false, false},
+		"purged":       {func(b *bench) { b.purge("script_status"); b.purge("script_current") }, false, false},
+		"not answered": {func(b *bench) { b.asking().mute = true }, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, nil, func(t *testing.T, b *bench) {
+				c.prepare(b)
+				b.see("script_current", 1, "a", "0")
+				b.see("script_status", 1, "a", "REVOKED")
+				got := b.Scripts().Ask(t.Context(), "a", "1")
+				require.True(t, got.Final)
+				require.Equal(t, c.revoked, got.Revoked, "a revocation ends when the bucket says so")
+				require.Equal(t, c.pinned, got.Pinned, "a pin ends with its row")
+			})
+		})
+	}
+}
+
+func (b *bench) delete(bucket string) {
+	kv := b.bucket(bucket)
+	b.put(kv, "a", "REVOKED")
+	require.NoError(b.t, kv.Delete(b.t.Context(), "a"))
+}
+
+func (b *bench) purge(bucket string) {
+	kv := b.bucket(bucket)
+	b.put(kv, "a", "REVOKED")
+	require.NoError(b.t, kv.Purge(b.t.Context(), "a"))
+}
+
+// A row that vanishes from the view was deleted, or the bucket was wiped.
+func TestARevocationThatVanishesIsKeptUnlessItWasDeleted(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		b.see("script_current", 1)
+		b.bucket("script_status")
+		b.see("script_status", 1, "a", "REVOKED", "b", "ACTIVE")
+		b.see("script_status", 1)
+		require.True(t, b.Scripts().Known("a").Revoked)
+		require.Equal(t, 1, b.Status().Buckets[3].Kept)
+
+		b.delete("script_status")
+		require.False(t, b.Scripts().Ask(t.Context(), "a", "1").Revoked, "the marker is found when it matters")
+		require.False(t, b.Scripts().Known("a").Revoked)
+		require.Zero(t, b.Status().Buckets[3].Kept)
+
+		b.see("script_status", 1, "a", "REVOKED")
+		b.see("script_status", 1)
+		require.False(t, b.Scripts().Known("a").Revoked, "here it was found at once")
+		b.restart()
+		require.False(t, b.Scripts().Known("a").Revoked)
+	})
+}
+
+// The broker is asked for a few seconds, and then not again for a while.
+func TestABrokerThatDoesNotAnswerIsNotAskedAllTheTime(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		c := b.asking()
+		c.mute = true
+		began := time.Now()
+		require.Equal(t, wire.ScriptState{Age: wire.NeverConnected, Final: true}, b.Scripts().Ask(t.Context(), "a", "1"))
+		require.Equal(t, askTime, time.Since(began))
+		for range 10 {
+			require.False(t, b.Scripts().Ask(t.Context(), "a", "1").Known)
+		}
+		require.Equal(t, askTime, time.Since(began))
+		require.Equal(t, 2, c.count())
+		time.Sleep(askPause)
+		c.mu.Lock()
+		c.mute = false
+		c.mu.Unlock()
+		require.Equal(t, wire.ScriptState{Known: true, Final: true}, b.Scripts().Ask(t.Context(), "a", "1"), "there are no buckets")
+		b.connect(false)
+		require.True(t, b.Scripts().Known("a").Known, "which is remembered")
+		synctest.Wait()
+		b.restart()
+		require.True(t, b.Scripts().Known("a").Known)
+	})
+}
+
+func TestAnAnswerThatAStopCutsShortIsNotFinal(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		b.asking().mute = true
+		b.see("script_current", 1, "a", "1")
+		b.see("script_status", 1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		state := b.Scripts().Ask(ctx, "a", "2")
+		require.True(t, state.Refuses("2"))
+		require.False(t, state.Final)
+		require.True(t, b.Scripts().canAsk(), "that is no fault of the broker")
+	})
+}
+
+func TestAJobThatNoKeyCanHoldIsNeitherPinnedNorRevoked(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		c := b.asking()
+		for _, id := range []string{"", "a b", "größe", "../x", "a.*", ">", "a..b"} {
+			want := wire.ScriptState{Known: true, Final: true}
+			require.Equal(t, want, b.Scripts().Known(id), id)
+			require.Equal(t, want, b.Scripts().Ask(t.Context(), id, "1"), id)
+		}
+		require.Zero(t, c.count())
+	})
+}
+
+// A bucket that nobody answers for is missing only when the broker says so.
+func TestAMissingBucketIsAnEmptyOneForWhoKnowsNothing(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		c := b.asking()
+		missing := retry.Attempt{Err: jetstream.ErrBucketNotFound}
+		c.mute = true
+		b.groups.noteAttempt(t.Context(), missing)
+		require.Nil(t, b.groupsNow())
+		c.mute = false
+		b.groups.noteAttempt(t.Context(), retry.Attempt{Err: errors.New("timeout")})
+		require.Nil(t, b.groupsNow())
+		kv := b.bucket("agent_groups")
+		b.groups.noteAttempt(t.Context(), missing)
+		require.Nil(t, b.groupsNow(), "its stream is there")
+		require.NoError(t, b.fake.JetStream().DeleteKeyValue(t.Context(), kv.Bucket()))
+		_, changed := b.Groups()
+		b.groups.noteAttempt(t.Context(), missing)
+		require.NotNil(t, b.groupsNow())
+		require.True(t, closed(changed))
+		b.see("agent_groups", 1, "PC-1", `{"groups":["a"]}`)
+		asked := c.count()
+		b.groups.noteAttempt(t.Context(), missing)
+		require.Equal(t, []string{"a"}, b.groupsNow(), "what is known stays")
+		require.Equal(t, asked, c.count())
+	})
+}
