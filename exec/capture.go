@@ -3,12 +3,15 @@ package exec
 import (
 	"fmt"
 	"slices"
+	"sync"
 )
 
 const (
 	firstGrowth = 512
-	// Each growth leaves the old buffer to the collector; by four, that is a third of the limit in all.
-	growthFactor = 4
+	// Each growth leaves the old buffer to the collector. By eight, and to the limit at once from a 32nd of it on, that is
+	// less than a twentieth of the limit in all.
+	growthFactor = 8
+	lastGrowth   = 32
 	// Room for the line between head and tail, so that it is inserted without another buffer.
 	markerRoom = 96
 )
@@ -16,13 +19,19 @@ const (
 // capture keeps the beginning and the end of what is written to it, and counts all of it.
 type capture struct {
 	max   int    // bytes kept
+	last  bool   // keep the end alone
 	buf   []byte // the head, then the tail, which becomes a ring when buf is full
 	next  int    // where the ring's oldest byte is, counted from the tail's start
 	total int64  // bytes written
 }
 
 // headSize is two thirds of the limit; the tail gets the rest.
-func (c *capture) headSize() int { return c.max / 3 * 2 }
+func (c *capture) headSize() int {
+	if c.last {
+		return 0
+	}
+	return c.max / 3 * 2
+}
 
 // Write takes all of p and never fails.
 func (c *capture) Write(p []byte) (int, error) {
@@ -46,10 +55,31 @@ func (c *capture) grow(n int) {
 		return
 	}
 	size := max(need, growthFactor*cap(c.buf), firstGrowth)
-	if size >= c.max {
+	if size >= c.max || cap(c.buf) >= c.max/lastGrowth && cap(c.buf) > firstGrowth {
 		size = c.max + markerRoom
 	}
-	c.buf = append(make([]byte, 0, size), c.buf...)
+	old := c.buf
+	c.buf = append(buffer(size), old...)
+	if cap(old) == spareSize {
+		spares.Put((*[spareSize]byte)(old[:spareSize]))
+	}
+}
+
+// spares are the buffers that captures have grown out of, for others that grow: of many long outputs at once, they would
+// be the most that is left to the collector.
+var spares sync.Pool
+
+// spareSize is the last step before the default limit.
+const spareSize = 256 << 10
+
+func buffer(size int) []byte {
+	if size != spareSize {
+		return make([]byte, 0, size)
+	}
+	if spare, ok := spares.Get().(*[spareSize]byte); ok {
+		return spare[:0]
+	}
+	return make([]byte, 0, spareSize)
 }
 
 func (c *capture) wrap(p []byte) {
@@ -66,14 +96,38 @@ func (c *capture) wrap(p []byte) {
 
 func (c *capture) truncated() bool { return c.total > int64(len(c.buf)) }
 
-// finish returns what was kept. Nothing may be written afterwards.
+// finish returns what was kept. Nothing may be written afterwards. Characters that the cut went through are left out whole.
 func (c *capture) finish() []byte {
 	if !c.truncated() {
-		return c.buf
+		return c.fitted()
 	}
-	marker := fmt.Sprintf("\n[... %d of %d bytes left out ...]\n", c.total-int64(len(c.buf)), c.total)
 	rotate(c.buf[c.headSize():], c.next)
-	return slices.Insert(c.buf, c.headSize(), []byte(marker)...)
+	c.buf = slices.Grow(c.buf, markerRoom) // there is room, but for a limit of 0
+	head := withoutPartialEnd(c.buf[:c.headSize()])
+	tail := withoutPartialStart(c.buf[c.headSize():])
+	marker := fmt.Sprintf("\n[... %d of %d bytes left out ...]\n", c.total-int64(len(head)+len(tail)), c.total)
+	whole := c.buf[:len(head)+len(marker)+len(tail)]
+	copy(whole[len(head)+len(marker):], tail)
+	copy(whole[len(head):], marker)
+	return whole
+}
+
+// fitted leaves a buffer that is mostly empty to the collector.
+func (c *capture) fitted() []byte {
+	if len(c.buf) < cap(c.buf)/4 {
+		return slices.Clone(c.buf)
+	}
+	return slices.Clip(c.buf) // a spare buffer holds what others have written
+}
+
+// latest returns a copy of what is kept of the end.
+func (c *capture) latest() []byte {
+	ring := c.buf[c.headSize():]
+	kept := append(slices.Clone(ring[c.next:]), ring[:c.next]...)
+	if c.truncated() {
+		return withoutPartialStart(kept)
+	}
+	return kept
 }
 
 // rotate moves b[n] to the front, in place.

@@ -25,9 +25,10 @@ const (
 	EndSignaled            // the shell died of a signal that nobody here sent (Unix)
 	EndTimeout             // Spec.Timeout passed and the tree was killed
 	EndCanceled            // the context ended and the tree was killed, or nothing was started
+	EndLimit               // the run went beyond the limit that Outcome.Limit names, and the tree was killed
 )
 
-var endNames = [...]string{"exited", "signaled", "timeout", "canceled"}
+var endNames = [...]string{"exited", "signaled", "timeout", "canceled", "limit"}
 
 func (e End) String() string {
 	if e < 0 || int(e) >= len(endNames) {
@@ -54,11 +55,23 @@ type Spec struct {
 	// Dir is the working directory; empty is this process's.
 	Dir string
 
+	// ExpandDir has Windows replace a leading ~ and each %NAME% in Dir by what they are for the account of the run.
+	ExpandDir bool
+
+	// As is the account and the desktop of the run; the zero value is this process's own.
+	As As
+
 	// Timeout counts from the spawn. 0 means none; a negative value is ErrInvalidSpec.
 	Timeout time.Duration
 
 	// MaxOutput is how many bytes of each stream are kept. 0 means the Runner's default; a negative value is ErrInvalidSpec.
 	MaxOutput int
+
+	// Tail, if there is one, takes the end of the output while the run goes on.
+	Tail *Tail
+
+	// Limits bound what the run may use; the zero value is no limit at all.
+	Limits Limits
 }
 
 // Outcome is what became of a run that was started.
@@ -66,8 +79,10 @@ type Outcome struct {
 	End  End
 	Code int // the exit code, on Windows as a signed 32-bit number; -1 unless End is EndExited
 
-	// Stdout and Stderr are the bytes as written. When a stream was longer than the limit, a line in its middle
-	// says how many bytes there were and how many are left out, and Truncated is set.
+	// Stdout and Stderr are valid UTF-8. Of a line that is not, Windows decodes what the console's (OEM) code page knows;
+	// elsewhere, and for the rest, U+FFFD stands for each byte. So the text can be up to three times as long as what was
+	// written. [WithRawOutput] leaves the bytes alone. When a stream was longer than the limit, a line in its middle says how
+	// many bytes there were and how many are left out, and Truncated is set.
 	Stdout    []byte
 	Stderr    []byte
 	Truncated bool
@@ -75,6 +90,17 @@ type Outcome struct {
 	// Incomplete says that the end of the output may be missing: a process that the script left behind still held
 	// stdout or stderr when the drain grace was over.
 	Incomplete bool
+
+	// Limit is the limit that was reached, empty if none was.
+	Limit Limit
+
+	// Language is PowerShell's language mode ("FullLanguage", "ConstrainedLanguage", ...) in scripts of this Local; empty for
+	// other shells, and as long as no launcher has told.
+	Language string
+
+	// Blocked says, in a sentence, what security software or a policy did to the script after the start; empty if nothing
+	// was seen. It is only looked for when the script failed.
+	Blocked string
 
 	// Started is the moment before the spawn, Finished the moment after the shell's end.
 	// They are equal when the context had ended before the start.

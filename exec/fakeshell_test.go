@@ -2,6 +2,7 @@ package exec
 
 import (
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,17 +24,45 @@ type seenFile struct {
 	Body string
 }
 
+// What the environment can tell a stand-in for a shell: a language mode to tell, a text for stderr in which FILE becomes
+// the path of the script, and a file beside the script to remove.
+const (
+	fakeMode    = "EXEC_TEST_MODE"
+	fakeStderr  = "EXEC_TEST_STDERR"
+	fakeRemoves = "EXEC_TEST_REMOVES"
+)
+
 // fakeShell reports what it sees on stdout and exits 17.
 func fakeShell() int {
 	s := seen{Args: os.Args[1:], Files: map[string]seenFile{}}
 	for _, arg := range s.Args {
 		if info, err := os.Stat(arg); err == nil && info.Mode().IsRegular() {
 			s.look(filepath.Dir(arg))
+			s.play(arg)
 			break
 		}
 	}
 	orDie(json.NewEncoder(os.Stdout).Encode(s))
 	return 17
+}
+
+func (s *seen) play(launcher string) {
+	if mode := os.Getenv(fakeMode); mode != "" {
+		if file := toldIn(s.Files[launcher].Body); file != "" {
+			orDie(os.WriteFile(file, []byte(mode+"\r\n"), 0o600))
+		}
+	}
+	fmt.Fprint(os.Stderr, strings.ReplaceAll(os.Getenv(fakeStderr), "FILE", launcher))
+	if os.Getenv(fakeRemoves) != "" {
+		orDie(os.Remove(launcher))
+	}
+}
+
+// toldIn is the file that a launcher writes its mode to, if it does.
+func toldIn(launcher string) string {
+	_, rest, _ := strings.Cut(launcher, "-LiteralPath '")
+	quoted, _, _ := strings.Cut(rest, "'; & '")
+	return strings.NewReplacer("''", "'", "\u2018\u2018", "\u2018", "\u2019\u2019", "\u2019").Replace(quoted)
 }
 
 func (s *seen) look(dir string) {
@@ -68,6 +97,11 @@ func fakeOnPath(t *testing.T, names ...string) string {
 func look(t *testing.T, s Spec, opts ...Option) seen {
 	t.Helper()
 	out := run(t, s, opts...)
+	return seenBy(t, out)
+}
+
+func seenBy(t *testing.T, out Outcome) seen {
+	t.Helper()
 	require.Equal(t, 17, out.Code, "%s", out.Stderr)
 	var got seen
 	require.NoError(t, json.Unmarshal(out.Stdout, &got))
@@ -104,7 +138,7 @@ func TestPowerShellFiles(t *testing.T) {
 				continue
 			}
 			require.Equal(t, bom+body, file.Body)
-			require.Equal(t, bom+launcherText(path), got.Files[launcher].Body)
+			require.Equal(t, bom+launcherText(path, toldIn(got.Files[launcher].Body)), got.Files[launcher].Body)
 		}
 		requirePrivate(t, got)
 		requireEmptyDir(t, staging)
@@ -118,13 +152,23 @@ func TestPowerShellOwnFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("exit 3"), 0o600))
 	got := look(t, Spec{Shell: Pwsh, File: filepath.Base(file), Dir: dir}, WithStagingDir(staging))
 	require.Len(t, got.Files, 1)
-	require.Equal(t, bom+launcherText(file), got.Files[got.Args[5]].Body)
+	launcher := got.Files[got.Args[5]].Body
+	require.Equal(t, bom+launcherText(file, toldIn(launcher)), launcher)
 	require.FileExists(t, file)
 	requireEmptyDir(t, staging)
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "x.txt"), nil, 0o600))
 	_, err := NewLocal().Run(t.Context(), Spec{Shell: Pwsh, File: "x.txt", Dir: dir})
 	require.ErrorIs(t, err, ErrInvalidSpec)
+}
+
+func TestAccessDeniedNamesWhatMayForbidIt(t *testing.T) {
+	t.Parallel()
+	err := startFailed(fmt.Errorf("start: %w", fs.ErrPermission))
+	require.ErrorIs(t, err, fs.ErrPermission)
+	require.NotErrorIs(t, err, ErrBlocked)
+	require.ErrorContains(t, err, "a policy such as AppLocker")
+	require.ErrorIs(t, startFailed(fs.ErrNotExist), fs.ErrNotExist)
 }
 
 func TestStartFailureLeavesNothing(t *testing.T) {

@@ -2,5 +2,10 @@
 
 package exec
 
-// groupAlive sees nobody here: members that outlive the leader get no grace.
-func groupAlive(int) bool { return false }
+import "syscall"
+
+// sessionAlive sees nobody here: members that outlive the leader get no grace.
+func sessionAlive(int) bool { return false }
+
+// signalOtherGroups finds no other groups here.
+func signalOtherGroups(int, syscall.Signal) {}

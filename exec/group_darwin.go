@@ -1,12 +1,16 @@
 package exec
 
-import "golang.org/x/sys/unix"
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
 
 // zombie is SZOMB of sys/proc.h.
 const zombie = 5
 
-// groupAlive reports whether the group has a member that has not ended.
-func groupAlive(pgid int) bool {
+// sessionAlive reports whether the group of the session's leader has a member that has not ended. Other groups are not seen here.
+func sessionAlive(pgid int) bool {
 	members, err := unix.SysctlKinfoProcSlice("kern.proc.pgrp", pgid)
 	if err != nil {
 		return false
@@ -18,3 +22,6 @@ func groupAlive(pgid int) bool {
 	}
 	return false
 }
+
+// signalOtherGroups finds no other groups: the system lists processes by group, not by session.
+func signalOtherGroups(int, syscall.Signal) {}

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"bufio"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	osexec "os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,6 +46,15 @@ func helper(verb string, args []string) int {
 	case "print": // STDOUT STDERR
 		fmt.Print(args[0])
 		fmt.Fprint(os.Stderr, args[1])
+	case "bytes": // HEX HEX: to stdout and stderr
+		for i, f := range []*os.File{os.Stdout, os.Stderr} {
+			b, err := hex.DecodeString(args[i])
+			orDie(err)
+			_, err = f.Write(b)
+			orDie(err)
+		}
+	case "flood": // BYTES: on stdout alone, without a newline
+		flood(args[0])
 	case "spew": // BYTES: on both streams, without a newline
 		spew(args[0])
 	case "report": // ARG...
@@ -59,6 +70,14 @@ func helper(verb string, args []string) int {
 	case "parent": // ADDRESS NAME CHILD-VERB CHILD-NAME
 		background(true, args[2], args[0], args[3])
 		return obey(dial(args[0], args[1]))
+	case "bomb": // DEPTH
+		bomb(args[0])
+	case "burn": // MILLISECONDS of processor time, about
+		burn(args[0])
+	case "eat": // BYTES ADDRESS NAME
+		eaten := eat(args[0])
+		defer runtime.KeepAlive(eaten)
+		return obey(dial(args[1], args[2]))
 	case "hold": // ADDRESS NAME
 		return obey(dial(args[0], args[1]))
 	case "stubborn": // ADDRESS NAME: ignores SIGTERM
@@ -96,6 +115,50 @@ func spew(size string) {
 		_, err := os.Stdout.Write(block)
 		orDie(err)
 		_, err = os.Stderr.Write(block)
+		orDie(err)
+	}
+}
+
+// bomb splits in two until the depth is 0, and waits for its end.
+func bomb(depth string) {
+	n, err := strconv.Atoi(depth)
+	orDie(err)
+	for range 2 {
+		if n > 0 {
+			background(true, "bomb", strconv.Itoa(n-1))
+		}
+	}
+	time.Sleep(time.Hour)
+}
+
+func burn(milliseconds string) {
+	n, err := strconv.Atoi(milliseconds)
+	orDie(err)
+	for end := time.Now().Add(time.Duration(n) * time.Millisecond); time.Now().Before(end); {
+		for i := range 1_000_000 {
+			burnt += i
+		}
+	}
+}
+
+var burnt int
+
+func eat(size string) []byte {
+	n, err := strconv.Atoi(size)
+	orDie(err)
+	eaten := make([]byte, n)
+	for i := 0; i < n; i += 4096 {
+		eaten[i] = 1
+	}
+	return eaten
+}
+
+func flood(size string) {
+	n, err := strconv.ParseInt(size, 10, 64)
+	orDie(err)
+	block := make([]byte, 1<<20)
+	for ; n > 0; n -= int64(len(block)) {
+		_, err := os.Stdout.Write(block[:min(n, int64(len(block)))])
 		orDie(err)
 	}
 }

@@ -29,6 +29,11 @@ func helperCommand(args ...string) string {
 	return strings.Join(words, " ")
 }
 
+// forkBomb is a script of 511 processes that all hold the pipes.
+func forkBomb() string {
+	return "bomb() {\n[ $1 -eq 0 ] && exec sleep 1000\nbomb $(($1-1)) &\nbomb $(($1-1)) &\nwait\n}\nbomb 8\n"
+}
+
 func requirePrivate(t *testing.T, got seen) {
 	t.Helper()
 	require.Equal(t, fs.ModeDir|0o700, got.DirMode)

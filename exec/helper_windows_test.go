@@ -27,6 +27,9 @@ func helperCommand(args ...string) string {
 	return strings.Join(words, " ")
 }
 
+// forkBomb is a script of 31 processes that all hold the pipes.
+func forkBomb() string { return helperScript("bomb", "4") }
+
 // requirePrivate: Windows keeps no modes; the access list has a test of its own.
 func requirePrivate(*testing.T, seen) {}
 

@@ -10,8 +10,11 @@ import (
 
 // Local runs scripts on this host. Any number of runs may go on at once.
 type Local struct {
-	opts   options
-	finder finder
+	opts      options
+	finder    finder
+	staging   inUse
+	languages languages
+	cgroups   *cgroups
 }
 
 var _ Runner = (*Local)(nil)
@@ -22,6 +25,7 @@ func NewLocal(opts ...Option) *Local {
 	for _, opt := range opts {
 		opt(&l.opts)
 	}
+	l.cgroups = newCgroups(l.opts.cgroup)
 	return l
 }
 
@@ -38,9 +42,9 @@ func (l *Local) Find(s Shell) (string, error) {
 
 // Run runs one script to its end, or to the end of its deadline or of ctx, and returns what it wrote.
 //
-// An error means that it could not be started or watched: ErrUnknownShell, ErrShellNotFound, ErrInvalidSpec, or what the
-// operating system said. A non-zero exit is an Outcome. A ctx that has ended before the start is an Outcome too:
-// EndCanceled, with nothing started.
+// An error means that it could not be started or watched: ErrUnknownShell, ErrShellNotFound, ErrInvalidSpec,
+// ErrScriptRemoved, ErrBlocked, ErrLimitUnsupported, ErrNoCgroup, ErrNoUser, ErrNotSystem, or what the operating system said.
+// A non-zero exit is an Outcome. A ctx that has ended before the start is an Outcome too: EndCanceled, with nothing started.
 func (l *Local) Run(ctx context.Context, s Spec) (Outcome, error) {
 	out, err := l.run(ctx, s)
 	if err != nil {
@@ -61,36 +65,46 @@ func (l *Local) run(ctx context.Context, s Spec) (Outcome, error) {
 		now := time.Now()
 		return Outcome{End: EndCanceled, Code: -1, Started: now, Finished: now}, nil
 	}
+	who, err := l.become(&s)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer who.close()
 	inv, err := l.invoke(s, path)
 	if err != nil {
 		return Outcome{}, err
 	}
 	defer l.remove(inv.staged)
-	cmd := &osexec.Cmd{Path: path, Args: append([]string{path}, inv.args...), Env: s.Env, Dir: s.Dir}
-	return l.execute(ctx, s, cmd, inv.raw)
+	if err := inv.staged.hand(who); err != nil {
+		return Outcome{}, err
+	}
+	cmd := &osexec.Cmd{Path: path, Args: append([]string{path}, inv.args...), Env: s.Env, Dir: s.Dir, SysProcAttr: who.attr()}
+	out, err := l.execute(ctx, s, cmd, inv.raw)
+	l.diagnose(&out, inv)
+	return out, err
 }
 
 func (l *Local) remove(s staged) {
-	if err := s.remove(); err != nil {
+	if s.dir == "" {
+		return
+	}
+	if err := os.RemoveAll(s.dir); err != nil {
 		l.opts.logger.Warn("staged script not removed", "error", err)
 	}
+	l.staging.end(s.dir)
 }
 
 // execute starts cmd with both streams read, sees it to its end and collects what is known of it.
 func (l *Local) execute(ctx context.Context, s Spec, cmd *osexec.Cmd, raw string) (Outcome, error) {
-	limit := s.MaxOutput
-	if limit == 0 {
-		limit = l.opts.maxOutput
-	}
 	out := Outcome{Started: time.Now()}
-	p, err := startPiped(cmd, raw, limit)
+	p, err := l.startPiped(cmd, raw, s)
 	if err != nil {
 		return Outcome{}, err
 	}
-	out.End, err = p.tree.watch(ctx, s.Timeout, l.opts.killGrace)
+	out.End, out.Limit, err = p.tree.watch(ctx, s, l.opts.killGrace)
 	out.Finished = time.Now()
 	p.drain(out.Finished.Add(l.opts.drainGrace))
-	p.collect(&out)
+	p.collect(&out, l.opts.rawOutput)
 	if err != nil {
 		out.Code = -1
 		return out, fmt.Errorf("watch: %w", err)
@@ -99,29 +113,39 @@ func (l *Local) execute(ctx context.Context, s Spec, cmd *osexec.Cmd, raw string
 	return out, nil
 }
 
+// maxOutput is how many bytes of each stream are kept.
+func (l *Local) maxOutput(s Spec) int {
+	if s.MaxOutput == 0 {
+		return l.opts.maxOutput
+	}
+	return s.MaxOutput
+}
+
 // piped is a started tree and the two pipes it writes to.
 type piped struct {
 	tree           *tree
 	stdout, stderr *stream
 }
 
-func startPiped(cmd *osexec.Cmd, raw string, limit int) (*piped, error) {
-	stdout, outEnd, err := openStream(limit)
+func (l *Local) startPiped(cmd *osexec.Cmd, raw string, s Spec) (*piped, error) {
+	limit := l.maxOutput(s)
+	outTail, errTail := s.Tail.streams()
+	stdout, outEnd, err := openStream(limit, outTail)
 	if err != nil {
 		return nil, fmt.Errorf("open stdout: %w", err)
 	}
 	defer closeAll(outEnd)
-	stderr, errEnd, err := openStream(limit)
+	stderr, errEnd, err := openStream(limit, errTail)
 	if err != nil {
 		closeAll(stdout.file)
 		return nil, fmt.Errorf("open stderr: %w", err)
 	}
 	defer closeAll(errEnd)
 	cmd.Stdout, cmd.Stderr = outEnd, errEnd
-	t, err := startTree(cmd, raw)
+	t, err := startTree(cmd, raw, confinement{limits: s.Limits, cgroups: l.cgroups, logger: l.opts.logger})
 	if err != nil {
 		closeAll(stdout.file, stderr.file)
-		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
+		return nil, fmt.Errorf("start %s: %w", cmd.Path, startFailed(err))
 	}
 	go stdout.read()
 	go stderr.read()
@@ -141,8 +165,11 @@ func (p *piped) drain(deadline time.Time) {
 	closeAll(p.stdout.file, p.stderr.file)
 }
 
-func (p *piped) collect(out *Outcome) {
+func (p *piped) collect(out *Outcome, raw bool) {
 	out.Truncated = p.stdout.kept.truncated() || p.stderr.kept.truncated()
 	out.Incomplete = p.stdout.err != nil || p.stderr.err != nil
 	out.Stdout, out.Stderr = p.stdout.kept.finish(), p.stderr.kept.finish()
+	if !raw {
+		out.Stdout, out.Stderr = validText(out.Stdout, decodeConsole), validText(out.Stderr, decodeConsole)
+	}
 }

@@ -115,6 +115,9 @@ func TestRunRefuses(t *testing.T) {
 		{"script and file", Spec{Shell: nativeShell, Script: "x", File: "y"}, ErrInvalidSpec, "both"},
 		{"negative timeout", Spec{Shell: nativeShell, Timeout: -1}, ErrInvalidSpec, "negative timeout -1ns"},
 		{"negative limit", Spec{Shell: nativeShell, MaxOutput: -1}, ErrInvalidSpec, "negative output limit -1"},
+		{"negative CPU limit", Spec{Shell: nativeShell, Limits: Limits{CPU: -1}}, ErrInvalidSpec, "negative CPU limit -1ns"},
+		{"negative memory limit", Spec{Shell: nativeShell, Limits: Limits{Memory: -1}}, ErrInvalidSpec, "negative memory limit -1"},
+		{"negative process limit", Spec{Shell: nativeShell, Limits: Limits{Processes: -1}}, ErrInvalidSpec, "negative process limit -1"},
 		{"NUL in script", Spec{Shell: nativeShell, Script: "echo \x00"}, ErrInvalidSpec, "NUL byte in the script"},
 		{"NUL in argument", Spec{Shell: nativeShell, Args: []string{"a", "\x00"}}, ErrInvalidSpec, "NUL byte in an argument"},
 		{"NUL in environment", Spec{Shell: nativeShell, Env: []string{"A=\x00"}}, ErrInvalidSpec, "NUL byte in the environment"},
@@ -253,6 +256,38 @@ func TestBackgroundChildHoldsPipe(t *testing.T) {
 	left.dismiss()
 }
 
+// However short the time is, what was written before the end is there: also when the reader does not come to it in time.
+func TestWhatIsInThePipeIsRead(t *testing.T) {
+	t.Parallel()
+	for range 2 {
+		b := newBoard(t)
+		running := start(t.Context(), t, native(helperCommand("print", "out", "err")+"\n"+helperScript("leave", b.address(), "left")), WithDrainGrace(0))
+		out := running.outcome()
+		require.Equal(t, "out", string(out.Stdout))
+		require.Equal(t, "err", string(out.Stderr))
+		b.await("left")[0].dismiss()
+	}
+}
+
+// A stream whose reader was too late altogether.
+func TestRestOfAStream(t *testing.T) {
+	t.Parallel()
+	for _, closed := range []bool{true, false} {
+		s, w, err := openStream(1000, nil)
+		require.NoError(t, err)
+		_, err = w.WriteString("all of it")
+		require.NoError(t, err)
+		if closed {
+			closeAll(w)
+		}
+		s.err = os.ErrDeadlineExceeded
+		s.readRest()
+		require.Equal(t, "all of it", string(s.kept.finish()))
+		require.Equal(t, closed, s.err == nil)
+		closeAll(s.file, w)
+	}
+}
+
 func TestBackgroundChildWritesDuringDrain(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
@@ -267,6 +302,11 @@ func TestBackgroundChildWritesDuringDrain(t *testing.T) {
 
 func TestBackgroundChildWithoutPipeSurvives(t *testing.T) {
 	t.Parallel()
+	backgroundChildSurvives(t)
+}
+
+func backgroundChildSurvives(t *testing.T) {
+	t.Helper()
 	b := newBoard(t)
 	running := start(t.Context(), t, native(helperScript("leave-quiet", b.address(), "left")), WithDrainGrace(patience))
 	left := b.await("left")[0]
@@ -374,8 +414,8 @@ func TestStagingFails(t *testing.T) {
 
 func TestEndString(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "exited signaled timeout canceled unknown unknown",
-		fmt.Sprint(EndExited, " ", EndSignaled, " ", EndTimeout, " ", EndCanceled, " ", End(4), " ", End(-1)))
+	require.Equal(t, "exited signaled timeout canceled limit unknown unknown",
+		fmt.Sprint(EndExited, " ", EndSignaled, " ", EndTimeout, " ", EndCanceled, " ", EndLimit, " ", End(5), " ", End(-1)))
 }
 
 func TestRunnerFunc(t *testing.T) {

@@ -176,6 +176,15 @@ func TestShStagedFileIsPrivate(t *testing.T) {
 	require.Equal(t, append([]string{"-c", "--", "x y", "sh"}, awkward...), got.Args)
 }
 
+func TestCleanStagingOfAFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err := NewLocal(WithStagingDir(file)).CleanStaging(0)
+	require.ErrorContains(t, err, "exec: clean staging: ")
+	require.ErrorIs(t, err, syscall.ENOTDIR)
+}
+
 func TestShOwnFile(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "-a 'b' \"ä\"")

@@ -18,6 +18,8 @@ type options struct {
 	drainGrace time.Duration
 	maxOutput  int
 	stagingDir string
+	cgroup     string
+	rawOutput  bool
 	logger     *slog.Logger
 }
 
@@ -63,7 +65,21 @@ func WithStagingDir(dir string) Option {
 	return func(o *options) { o.stagingDir = dir }
 }
 
-// WithLogger sets where a staged file that could not be removed is reported; default nowhere.
+// WithCgroup has each run live in a cgroup of its own below dir, from its first instruction on. A kill then reaches every
+// process of the run, those too that moved to a session of their own, and [Limits] count them. Linux 5.14 or later; dir is a
+// cgroup (version 2) that this process may divide, which [OwnCgroup] finds. Where it cannot be used, Run returns ErrNoCgroup.
+func WithCgroup(dir string) Option {
+	return func(o *options) { o.cgroup = dir }
+}
+
+// WithRawOutput leaves output as the bytes that were written. Without it [Outcome.Stdout] and [Outcome.Stderr] are made valid
+// UTF-8: see [Outcome].
+func WithRawOutput() Option {
+	return func(o *options) { o.rawOutput = true }
+}
+
+// WithLogger sets where a staged file that could not be removed or a priority that could not be
+// lowered is reported; default nowhere.
 func WithLogger(l *slog.Logger) Option {
 	return func(o *options) { o.logger = l }
 }

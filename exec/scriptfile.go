@@ -1,10 +1,14 @@
 package exec
 
 import (
+	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,18 +20,36 @@ const bom = "\xef\xbb\xbf"
 // staged is the private folder of one run. It exists from the first write on.
 type staged struct {
 	parent string // empty: the platform's own place
+	used   *inUse
 	dir    string // empty: nothing staged
+	files  []stagedFile
+}
+
+// stagedFile is what was written, and what has to be there when the shell is started.
+type stagedFile struct {
+	path string
+	sum  [sha256.Size]byte
+}
+
+// place returns a random name in the folder.
+func (s *staged) place(ext string) (string, error) {
+	if err := s.open(); err != nil {
+		return "", fmt.Errorf("stage script: %w", err)
+	}
+	return filepath.Join(s.dir, "kanade-"+randomHex()+ext), nil
 }
 
 // write creates a file of a random name in the folder and returns its path.
 func (s *staged) write(ext string, body func(io.Writer) error) (string, error) {
-	if err := s.open(); err != nil {
+	path, err := s.place(ext)
+	if err != nil {
+		return "", err
+	}
+	sum, err := writeExclusive(path, body)
+	if err != nil {
 		return "", fmt.Errorf("stage script: %w", err)
 	}
-	path := filepath.Join(s.dir, "kanade-"+randomHex()+ext)
-	if err := writeExclusive(path, body); err != nil {
-		return "", fmt.Errorf("stage script: %w", err)
-	}
+	s.files = append(s.files, stagedFile{path: path, sum: sum})
 	return path, nil
 }
 
@@ -43,34 +65,82 @@ func (s *staged) open() error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(parent, 0o700); err != nil {
+	if err := openParent(parent); err != nil {
 		return err
 	}
 	dir := filepath.Join(parent, stagingPrefix+randomHex())
+	s.used.begin(dir)
 	if err := makePrivateDir(dir); err != nil {
+		s.used.end(dir)
 		return &os.PathError{Op: "mkdir", Path: dir, Err: err}
 	}
 	s.dir = dir
 	return nil
 }
 
-func (s *staged) remove() error {
+// hand lets the account of the run read the files, and makes sure that they are still what was written.
+func (s *staged) hand(who account) error {
 	if s.dir == "" {
 		return nil
 	}
-	return os.RemoveAll(s.dir)
+	if err := who.admit(s.dir); err != nil {
+		return err
+	}
+	for _, f := range s.files {
+		if err := f.compare(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func writeExclusive(path string, body func(io.Writer) error) error {
+// compare reads the file back. Security software that finds a script harmful moves or empties it, or refuses its contents.
+func (f stagedFile) compare() error {
+	file, err := os.Open(f.path)
+	if err != nil {
+		return removed(err)
+	}
+	defer closeAll(file)
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return removed(err)
+	}
+	if !bytes.Equal(sum.Sum(nil), f.sum[:]) {
+		return fmt.Errorf("%w: %s is not what was written", ErrScriptRemoved, f.path)
+	}
+	return nil
+}
+
+// removed tells a file that is gone, or that is kept from us, from a disk that fails.
+func removed(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || byPolicy(err) {
+		return fmt.Errorf("%w: %w", ErrScriptRemoved, err)
+	}
+	return fmt.Errorf("read staged script: %w", err)
+}
+
+// gone reports whether a file that was staged is no longer there.
+func (s *staged) gone() bool {
+	for _, f := range s.files {
+		if _, err := os.Stat(f.path); errors.Is(err, fs.ErrNotExist) {
+			return true
+		}
+	}
+	return false
+}
+
+func writeExclusive(path string, body func(io.Writer) error) (sum [sha256.Size]byte, err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return sum, err
 	}
-	if err := body(f); err != nil {
+	hash := sha256.New()
+	if err := body(io.MultiWriter(f, hash)); err != nil {
 		_ = f.Close()
-		return err
+		return sum, err
 	}
-	return f.Close()
+	hash.Sum(sum[:0])
+	return sum, f.Close()
 }
 
 func randomHex() string {

@@ -23,11 +23,14 @@ type invocation struct {
 	args   []string // without the program itself
 	raw    string   // on Windows: the whole command line where the usual quoting of args would be wrong
 	staged staged   // files to remove after the run
+	tells  string   // the file that a PowerShell launcher writes its language mode to; empty when it is known
+	shell  Shell
+	path   string
 }
 
 // invoke turns a checked Spec into what the program at path is started with. It may stage files.
 func (l *Local) invoke(s Spec, path string) (invocation, error) {
-	inv := invocation{staged: staged{parent: l.opts.stagingDir}}
+	inv := invocation{staged: staged{parent: l.opts.stagingDir, used: &l.staging}, shell: s.Shell, path: path}
 	var err error
 	switch s.Shell {
 	case Sh:
@@ -35,7 +38,7 @@ func (l *Local) invoke(s Spec, path string) (invocation, error) {
 	case Cmd:
 		err = inv.cmd(s, path)
 	default:
-		err = inv.powershell(s)
+		err = inv.powershell(s, l.languages.known(path) == "")
 	}
 	if err != nil {
 		l.remove(inv.staged)
@@ -57,12 +60,17 @@ func (inv *invocation) sh(s Spec) error {
 	return nil
 }
 
-func (inv *invocation) powershell(s Spec) error {
+func (inv *invocation) powershell(s Spec, ask bool) error {
 	user, err := inv.file(s, ".ps1", func(w io.Writer) error { return writeWithBOM(w, s.Script) })
 	if err != nil {
 		return err
 	}
-	launcher, err := inv.staged.write(".ps1", func(w io.Writer) error { return writeWithBOM(w, launcherText(user)) })
+	if ask {
+		if inv.tells, err = inv.staged.place(".txt"); err != nil {
+			return err
+		}
+	}
+	launcher, err := inv.staged.write(".ps1", func(w io.Writer) error { return writeWithBOM(w, launcherText(user, inv.tells)) })
 	if err != nil {
 		return err
 	}
@@ -95,12 +103,24 @@ func (inv *invocation) file(s Spec, ext string, body func(io.Writer) error) (str
 }
 
 // launcherText calls the user's file and leaves with its exit code. With -File, an "exit N" inside a called script would
-// otherwise end that script only. After it $? is false; after a failing native command inside the script it is true.
-func launcherText(userFile string) string {
-	const utf8 = "New-Object System.Text.UTF8Encoding $false; "
-	return "[Console]::OutputEncoding = " + utf8 + "$OutputEncoding = " + utf8 +
-		"& '" + psQuotes.Replace(userFile) + "' @args; if (-not $?) { exit $LASTEXITCODE }\n"
+// otherwise end that script only. After it $? is false; after a failing native command inside the script it is true. It is
+// false, too, when the script was not run at all: a policy, security software or an error of syntax, which is exit code 1.
+//
+// Only the full language may set an encoding; in every other one the output is in the console's code page. The mode is that
+// of this very file and place, which is what policies decide on.
+func launcherText(userFile, tells string) string {
+	const (
+		mode = "$ExecutionContext.SessionState.LanguageMode"
+		utf8 = "New-Object System.Text.UTF8Encoding $false; "
+	)
+	text := "if (" + mode + " -eq 'FullLanguage') { [Console]::OutputEncoding = " + utf8 + "$OutputEncoding = " + utf8 + "}; "
+	if tells != "" {
+		text += "\"$(" + mode + ")\" | Out-File -Encoding ascii -ErrorAction SilentlyContinue -LiteralPath " + psQuoted(tells) + "; "
+	}
+	return text + "& " + psQuoted(userFile) + " @args; if (-not $?) { if ($LASTEXITCODE) { exit $LASTEXITCODE }; exit 1 }\n"
 }
+
+func psQuoted(path string) string { return "'" + psQuotes.Replace(path) + "'" }
 
 // PowerShell takes each of these as a single quote, and a doubled one as the character itself.
 var psQuotes = strings.NewReplacer("'", "''", "\u2018", "\u2018\u2018", "\u2019", "\u2019\u2019",

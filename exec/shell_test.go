@@ -38,10 +38,15 @@ func TestWriteBatch(t *testing.T) {
 
 func TestLauncherText(t *testing.T) {
 	t.Parallel()
-	got := launcherText("C:\\it's \u2018here\u2019\\x.ps1")
-	require.Equal(t, "[Console]::OutputEncoding = New-Object System.Text.UTF8Encoding $false; "+
-		"$OutputEncoding = New-Object System.Text.UTF8Encoding $false; "+
-		"& 'C:\\it''s \u2018\u2018here\u2019\u2019\\x.ps1' @args; if (-not $?) { exit $LASTEXITCODE }\n", got)
+	got := launcherText("C:\\it's \u2018here\u2019\\x.ps1", "")
+	head := "if ($ExecutionContext.SessionState.LanguageMode -eq 'FullLanguage') { " +
+		"[Console]::OutputEncoding = New-Object System.Text.UTF8Encoding $false; " +
+		"$OutputEncoding = New-Object System.Text.UTF8Encoding $false; }; "
+	call := "& 'C:\\it''s \u2018\u2018here\u2019\u2019\\x.ps1' @args; if (-not $?) { if ($LASTEXITCODE) { exit $LASTEXITCODE }; exit 1 }\n"
+	require.Equal(t, head+call, got)
+	got = launcherText("C:\\it's \u2018here\u2019\\x.ps1", "C:\\it's\\y.txt")
+	require.Equal(t, head+`"$($ExecutionContext.SessionState.LanguageMode)" | Out-File -Encoding ascii -ErrorAction SilentlyContinue `+
+		`-LiteralPath 'C:\it''s\y.txt'; `+call, got)
 }
 
 func TestCmdLine(t *testing.T) {

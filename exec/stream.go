@@ -17,18 +17,19 @@ var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 type stream struct {
 	file *os.File
 	kept capture
+	tail *tailStream   // nil: nobody looks
 	stop atomic.Bool   // no further read
 	done chan struct{} // closed when the reader has ended
 	err  error         // why it ended; nil at end of file
 }
 
 // openStream returns the stream and the end that the child gets.
-func openStream(limit int) (*stream, *os.File, error) {
+func openStream(limit int, tail *tailStream) (*stream, *os.File, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err
 	}
-	return &stream{file: r, kept: capture{max: limit}, done: make(chan struct{})}, w, nil
+	return &stream{file: r, kept: capture{max: limit}, tail: tail, done: make(chan struct{})}, w, nil
 }
 
 // read drains the pipe until every writer has closed it or the reader is interrupted.
@@ -38,7 +39,7 @@ func (s *stream) read() {
 	defer readBuffers.Put(buf)
 	for !s.stop.Load() {
 		n, err := s.file.Read(buf[:])
-		_, _ = s.kept.Write(buf[:n])
+		s.take(buf[:n])
 		if errors.Is(err, io.EOF) {
 			return
 		}
@@ -49,6 +50,15 @@ func (s *stream) read() {
 	}
 	s.err = os.ErrDeadlineExceeded
 }
+
+func (s *stream) take(p []byte) {
+	_, _ = s.kept.Write(p)
+	s.tail.write(p)
+}
+
+// maxRest bounds what is read when the time is over, against a writer that never stops: 1 MiB, the largest pipe that Linux
+// gives an ordinary account.
+const maxRest = 1 << 20
 
 // ended reports, without waiting, whether the reader has ended.
 func (s *stream) ended() bool {

@@ -2,29 +2,41 @@ package exec
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 )
+
+// confinement is what a tree is put into at its start.
+type confinement struct {
+	limits  Limits
+	cgroups *cgroups
+	logger  *slog.Logger
+}
 
 // watch returns when the tree's first process has ended and was waited for. Before that it kills the tree if the timeout
 // passes or ctx ends.
 //
 // The wait is in the caller's goroutine and what may kill are callbacks: a run that ends by itself, which is nearly every
 // one, costs no goroutine more than its two readers.
-func (t *tree) watch(ctx context.Context, timeout, grace time.Duration) (End, error) {
+func (t *tree) watch(ctx context.Context, s Spec, grace time.Duration) (End, Limit, error) {
 	k := killer{tree: t, grace: grace, exited: make(chan struct{})}
-	timer := k.afterTimeout(timeout)
+	timer := k.afterTimeout(s.Timeout)
 	detach := k.afterContext(ctx)
+	k.guard(s.Limits)
 	err := t.await()
 	close(k.exited)
 	k.release(timer)
 	k.release(detach)
-	end := k.settle()
+	end, limit := k.settle()
+	if limit == "" && s.Limits.measured() {
+		limit = t.refused()
+	}
 	if reapErr := t.reap(); reapErr != nil {
 		err = reapErr
 	}
-	return end, err
+	return end, limit, err
 }
 
 // classify fills in what only a process that was waited for can tell.
@@ -46,6 +58,7 @@ type killer struct {
 	exited    chan struct{} // closed when the first process has ended
 	decided   atomic.Bool   // by whoever set it: one callback, or settle
 	end       End
+	limit     Limit
 	callbacks sync.WaitGroup
 }
 
@@ -84,8 +97,8 @@ func (k *killer) release(stop stopper) {
 }
 
 // settle says how the run ended, when no callback is on its way any more.
-func (k *killer) settle() End {
+func (k *killer) settle() (End, Limit) {
 	k.decided.CompareAndSwap(false, true) // a callback that comes this late kills nothing
 	k.callbacks.Wait()
-	return k.end
+	return k.end, k.limit
 }

@@ -1,10 +1,7 @@
 package exec
 
 import (
-	"bytes"
-	"os"
-	"path/filepath"
-	"strconv"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,34 +16,45 @@ func awaitExit(pid int) error {
 	}
 }
 
-// groupAlive reports whether the group has a member that has not ended. Without /proc nobody is seen.
-func groupAlive(pgid int) bool {
-	proc, err := os.Open("/proc")
-	if err != nil {
-		return false
-	}
-	defer closeAll(proc)
-	names, _ := proc.Readdirnames(-1)
-	group := []byte(strconv.Itoa(pgid))
-	for _, name := range names {
-		if name[0] >= '0' && name[0] <= '9' && liveMember(filepath.Join("/proc", name, "stat"), group) {
+// sessionAlive reports whether the session has a member that has not ended. Without /proc nobody is seen.
+func sessionAlive(session int) bool {
+	for _, p := range processes() {
+		if p.session == session && p.alive() {
 			return true
 		}
 	}
 	return false
 }
 
-// liveMember reads proc(5) stat: the state and the group are the first and third field behind the name, which is in
-// parentheses and may hold any character.
-func liveMember(stat string, group []byte) bool {
-	data, err := os.ReadFile(stat)
+// Rounds of signalOtherGroups. A process that is born during one is found in the next.
+const signalRounds = 8
+
+// signalOtherGroups reaches the members of a session outside the group of its leader: timeout(1) and the jobs of "set -m"
+// lead groups of their own.
+func signalOtherGroups(session int, sig syscall.Signal) {
+	reached := make(map[int]bool)
+	for range signalRounds {
+		found := false
+		for _, p := range processes() {
+			if p.session == session && p.group != session && p.alive() && !reached[p.id] {
+				reached[p.id], found = true, true
+				signalMember(p, sig)
+			}
+		}
+		if !found {
+			return
+		}
+	}
+}
+
+// signalMember looks again when it holds the process: the ID may have become another's.
+func signalMember(p procStat, sig syscall.Signal) {
+	fd, err := unix.PidfdOpen(p.id, 0)
 	if err != nil {
-		return false // ended meanwhile
+		return // gone
 	}
-	fields := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:])
-	if len(fields) < 3 || !bytes.Equal(fields[2], group) {
-		return false
+	defer func() { _ = unix.Close(fd) }()
+	if now, ok := readStat(p.id); ok && now.session == p.session {
+		_ = unix.PidfdSendSignal(fd, sig, nil, 0)
 	}
-	state := fields[0][0]
-	return state != 'Z' && state != 'X'
 }

@@ -2,38 +2,49 @@ package exec
 
 import (
 	"os"
-	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
-func TestGroupAlive(t *testing.T) {
+func TestSessionAlive(t *testing.T) {
 	t.Parallel()
-	require.True(t, groupAlive(syscall.Getpgrp()))
-	require.False(t, groupAlive(1<<30))
+	session, err := unix.Getsid(0)
+	require.NoError(t, err)
+	require.True(t, sessionAlive(session))
+	require.False(t, sessionAlive(1<<30))
 }
 
-func TestLiveMember(t *testing.T) {
+func TestParseStat(t *testing.T) {
 	t.Parallel()
+	const rest = " 34816 77 4194304 1 2 3 4 100 20 3 5 20 0 1 0 12345"
 	tests := []struct {
-		stat string
-		want bool
+		stat  string
+		want  procStat
+		ok    bool
+		alive bool
 	}{
-		{"12 (sh) S 1 77 77 0", true},
-		{"12 (a) b) R 1 2) R 1 77 77 0", true},
-		{"12 (sh) Z 1 77 77 0", false},
-		{"12 (sh) X 1 77 77 0", false},
-		{"12 (sh) S 1 78 77 0", false},
-		{"12 (sh) S", false},
-		{"", false},
+		{"12 (sh) S 1 77 78" + rest, procStat{state: 'S', group: 77, session: 78, cpu: 1280 * time.Millisecond}, true, true},
+		{"12 (a) b) R 1 2) R 1 77 78" + rest, procStat{state: 'R', group: 77, session: 78, cpu: 1280 * time.Millisecond}, true, true},
+		{"12 (sh) Z 1 77 78" + rest, procStat{state: 'Z', group: 77, session: 78, cpu: 1280 * time.Millisecond}, true, false},
+		{"12 (sh) X 1 77 78" + rest, procStat{state: 'X', group: 77, session: 78, cpu: 1280 * time.Millisecond}, true, false},
+		{"12 (sh) S 1 77", procStat{}, false, false},
+		{"", procStat{}, false, false},
 	}
-	for i, tt := range tests {
-		file := filepath.Join(t.TempDir(), strconv.Itoa(i))
-		require.NoError(t, os.WriteFile(file, []byte(tt.stat), 0o600))
-		require.Equal(t, tt.want, liveMember(file, []byte("77")), tt.stat)
+	for _, tt := range tests {
+		got, ok := parseStat([]byte(tt.stat))
+		require.Equal(t, tt.want, got, tt.stat)
+		require.Equal(t, tt.ok, ok)
+		require.Equal(t, tt.alive, ok && got.alive())
 	}
-	require.False(t, liveMember(filepath.Join(t.TempDir(), "none"), []byte("77")))
+	own, ok := readStat(os.Getpid())
+	require.True(t, ok)
+	require.Equal(t, syscall.Getpgrp(), own.group)
+	require.Positive(t, privateMemory(os.Getpid()))
+	_, ok = readStat(1 << 30)
+	require.False(t, ok)
+	require.Zero(t, privateMemory(1<<30))
 }

@@ -15,16 +15,31 @@ const (
 	lastGroupCheck  = 200 * time.Millisecond
 )
 
-// tree is a process that leads a session and a process group of its own, with all that stays in that group.
-// The group's ID is the process's, and is nobody else's until reap.
-type tree struct{ cmd *osexec.Cmd }
+// tree is a process that leads a session and a process group of its own, with all that stays in them.
+// The IDs of both are the process's, and are nobody else's until reap.
+type tree struct {
+	cmd    *osexec.Cmd
+	cgroup *cgroup // nil: none of its own
+}
 
-func startTree(cmd *osexec.Cmd, _ string) (*tree, error) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
+func startTree(cmd *osexec.Cmd, _ string, c confinement) (*tree, error) {
+	t := &tree{cmd: cmd}
+	var err error
+	if t.cgroup, err = c.cgroups.open(c.limits); err != nil {
 		return nil, err
 	}
-	return &tree{cmd: cmd}, nil
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	t.cgroup.join(cmd.SysProcAttr)
+	if err := cmd.Start(); err != nil {
+		t.cgroup.close()
+		return nil, err
+	}
+	if c.limits.LowPriority {
+		if err := lowerPriority(cmd.Process.Pid); err != nil {
+			c.logger.Warn("priority of a script not lowered", "error", err)
+		}
+	}
+	return t, nil
 }
 
 // await blocks until the leader has ended, and leaves it to be reaped.
@@ -39,9 +54,18 @@ func (t *tree) await() error {
 	return fmt.Errorf("await process: %w", err)
 }
 
-// kill ends the group: SIGTERM, the grace or the end of all its members, SIGKILL. It returns when exited is closed.
+// kill ends the tree: SIGTERM, the grace or the end of all its members, SIGKILL. It returns when exited is closed.
 func (t *tree) kill(exited <-chan struct{}, grace time.Duration) {
-	t.signal(syscall.SIGTERM)
+	if grace > 0 {
+		t.signal(syscall.SIGTERM)
+		t.awaitGrace(exited, grace)
+	}
+	t.signal(syscall.SIGKILL)
+	t.cgroup.kill()
+	<-exited
+}
+
+func (t *tree) awaitGrace(exited <-chan struct{}, grace time.Duration) {
 	over := time.NewTimer(grace)
 	defer over.Stop()
 	select {
@@ -49,16 +73,17 @@ func (t *tree) kill(exited <-chan struct{}, grace time.Duration) {
 	case <-exited:
 		t.awaitOthers(over.C)
 	}
-	t.signal(syscall.SIGKILL)
-	<-exited
 }
 
 // signal reaches every member that there is. One that may not be signalled, or is gone, is no news.
-func (t *tree) signal(sig syscall.Signal) { _ = syscall.Kill(-t.cmd.Process.Pid, sig) }
+func (t *tree) signal(sig syscall.Signal) {
+	_ = syscall.Kill(-t.cmd.Process.Pid, sig)
+	signalOtherGroups(t.cmd.Process.Pid, sig)
+}
 
 // awaitOthers gives the members that outlive the leader the rest of the grace.
 func (t *tree) awaitOthers(over <-chan time.Time) {
-	for wait := firstGroupCheck; groupAlive(t.cmd.Process.Pid); wait = min(2*wait, lastGroupCheck) {
+	for wait := firstGroupCheck; sessionAlive(t.cmd.Process.Pid); wait = min(2*wait, lastGroupCheck) {
 		select {
 		case <-over:
 			return
@@ -69,6 +94,7 @@ func (t *tree) awaitOthers(over <-chan time.Time) {
 
 func (t *tree) reap() error {
 	err := t.cmd.Wait()
+	t.cgroup.close()
 	if _, exited := errors.AsType[*osexec.ExitError](err); exited {
 		return nil
 	}

@@ -3,9 +3,11 @@ package exec
 import (
 	"errors"
 	"fmt"
-	osexec "os/exec"
+	"log/slog"
 	"syscall"
 	"time"
+
+	osexec "os/exec"
 
 	"golang.org/x/sys/windows"
 )
@@ -19,30 +21,48 @@ var procNtResumeProcess = windows.NewLazySystemDLL("ntdll.dll").NewProc("NtResum
 
 // tree is a process in a job object, with all its descendants.
 type tree struct {
-	cmd *osexec.Cmd
-	job windows.Handle
+	cmd    *osexec.Cmd
+	job    windows.Handle
+	family *family        // nil: the job holds all
+	events windows.Handle // of the job's limits; 0 without limits
+	limits Limits
+	logger *slog.Logger
 }
 
 // startTree creates the process suspended, so that none of its children can be older than its membership in the job.
-func startTree(cmd *osexec.Cmd, raw string) (*tree, error) {
+func startTree(cmd *osexec.Cmd, raw string, c confinement) (*tree, error) {
+	if _, err := c.cgroups.open(c.limits); err != nil {
+		return nil, err
+	}
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
 		return nil, fmt.Errorf("create job object: %w", err)
 	}
-	t := &tree{cmd: cmd, job: job}
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		CmdLine:       raw,
-		CreationFlags: windows.CREATE_SUSPENDED | windows.CREATE_NO_WINDOW,
-	}
-	if err := cmd.Start(); err != nil {
+	t := &tree{cmd: cmd, job: job, limits: c.limits, logger: c.logger}
+	if err := t.wall(); err != nil {
 		return nil, errors.Join(err, t.closeJob())
 	}
-	if err := t.release(); err != nil {
-		_ = cmd.Process.Kill() // still suspended: nothing of it has run
-		_ = cmd.Wait()
+	if err := t.start(raw); err != nil {
 		return nil, errors.Join(err, t.closeJob())
 	}
 	return t, nil
+}
+
+// startOwn creates the process in this process's own name.
+func (t *tree) startOwn(raw string) error {
+	t.cmd.SysProcAttr = &syscall.SysProcAttr{
+		CmdLine:       raw,
+		CreationFlags: windows.CREATE_SUSPENDED | windows.CREATE_NO_WINDOW,
+	}
+	if err := t.cmd.Start(); err != nil {
+		return err
+	}
+	if err := t.release(); err != nil {
+		_ = t.cmd.Process.Kill() // still suspended: nothing of it has run
+		_ = t.cmd.Wait()
+		return err
+	}
+	return nil
 }
 
 // release puts the suspended process into the job and lets it run.
@@ -53,6 +73,7 @@ func (t *tree) release() error {
 			err = fmt.Errorf("assign process to job object: %w", err)
 			return
 		}
+		t.lowerIOPriority(windows.Handle(handle))
 		err = resume(handle)
 	})
 	return errors.Join(handleErr, err)
@@ -85,15 +106,21 @@ func (t *tree) kill(exited <-chan struct{}, _ time.Duration) {
 }
 
 func (t *tree) terminate() {
+	if t.family != nil {
+		t.family.kill()
+	}
 	if err := windows.TerminateJobObject(t.job, killedExitCode); err != nil {
 		_ = t.cmd.Process.Kill()
 	}
 }
 
 // reap closes the job. Without the kill-on-close limit, members that are left live on.
-func (t *tree) reap() error { return t.closeJob() }
+func (t *tree) reap() error { return errors.Join(t.closeFamily(), t.closeJob()) }
 
 func (t *tree) closeJob() error {
+	if t.events != 0 {
+		_ = windows.CloseHandle(t.events)
+	}
 	if err := windows.CloseHandle(t.job); err != nil {
 		return fmt.Errorf("close job object: %w", err)
 	}

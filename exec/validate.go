@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// check finds what is wrong with a Spec on any host, and whether its folder exists.
+// check finds what is wrong with a Spec on any host.
 func (s Spec) check() error {
 	switch {
 	case s.Script != "" && s.File != "":
@@ -20,7 +20,7 @@ func (s Spec) check() error {
 	if where := s.nulIn(); where != "" {
 		return fmt.Errorf("%w: NUL byte in %s", ErrInvalidSpec, where)
 	}
-	return s.checkDir()
+	return s.Limits.check()
 }
 
 // nulIn names the first field with a byte that no operating system can pass on.

@@ -1,0 +1,70 @@
+package exec
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"time"
+)
+
+// inUse are the staging folders of runs that go on.
+type inUse struct{ dirs sync.Map }
+
+func (u *inUse) begin(dir string) { u.dirs.Store(dir, nil) }
+
+func (u *inUse) end(dir string) { u.dirs.Delete(dir) }
+
+func (u *inUse) has(dir string) bool {
+	_, ok := u.dirs.Load(dir)
+	return ok
+}
+
+var runFolder = regexp.MustCompile(`^` + stagingPrefix + `[0-9a-f]{32}$`)
+
+// CleanStaging removes the staging folders that programs which were killed have left behind: those of this account that
+// were made before the given age, and belong to no run of this Local. Other programs may share the staging folder, so age
+// is best longer than any run of theirs; a program that has the folder for itself passes 0. It returns how many it removed.
+func (l *Local) CleanStaging(age time.Duration) (removed int, err error) {
+	parent, err := filepath.Abs(l.stagingParent())
+	if err != nil {
+		return 0, fmt.Errorf("exec: clean staging: %w", err)
+	}
+	entries, err := os.ReadDir(parent)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	for _, e := range entries {
+		dir := filepath.Join(parent, e.Name())
+		if !l.stale(e, dir, age) {
+			continue
+		}
+		if removeErr := os.RemoveAll(dir); removeErr != nil {
+			err = errors.Join(err, removeErr)
+		} else {
+			removed++
+		}
+	}
+	if err != nil {
+		return removed, fmt.Errorf("exec: clean staging: %w", err)
+	}
+	return removed, nil
+}
+
+func (l *Local) stale(e os.DirEntry, dir string, age time.Duration) bool {
+	if !e.IsDir() || !runFolder.MatchString(e.Name()) || l.staging.has(dir) {
+		return false
+	}
+	info, err := e.Info()
+	return err == nil && own(info) && time.Since(info.ModTime()) >= age
+}
+
+func (l *Local) stagingParent() string {
+	if l.opts.stagingDir == "" {
+		return defaultStagingDir()
+	}
+	return l.opts.stagingDir
+}
