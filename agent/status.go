@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"os"
 	"time"
 
 	"github.com/kanade-go/kanade/agent/internal/command"
@@ -8,19 +9,37 @@ import (
 )
 
 // Status is a snapshot of a running agent. Before Run and after its end only
-// ID and Version are set.
+// ID and Version are set. Its JSON form is stable: keys are added and not
+// changed, and those that have no value may be absent. Times are in UTC.
 type Status struct {
 	ID      string `json:"id"`
 	Version string `json:"version"`
 	Running bool   `json:"running"`
 
-	Connected bool      `json:"connected"`
-	Since     time.Time `json:"since,omitzero"` // of Connected
+	PID       int       `json:"pid,omitempty"`
+	StartedAt time.Time `json:"started_at,omitzero"`
+	At        time.Time `json:"at,omitzero"` // of this snapshot
+	Ready     bool      `json:"ready"`       // as [Agent.Ready]: what is sent is taken live
 
-	Commands     CommandStatus `json:"commands"`
-	Results      outbox.Stats  `json:"results"`
-	Starts       outbox.Stats  `json:"starts"`       // started events
-	Observations outbox.Stats  `json:"observations"` // what scripts report, and the agent itself
+	Connected bool      `json:"connected"`
+	Since     time.Time `json:"since,omitzero"`    // of Connected, whether true or false
+	Server    string    `json:"server,omitempty"`  // connected to, without what is secret
+	Servers   []string  `json:"servers,omitempty"` // configured, without what is secret
+
+	Commands CommandStatus `json:"commands"`
+	Ledger   LedgerStatus  `json:"ledger"`
+
+	Results      outbox.Stats `json:"results"`
+	Starts       outbox.Stats `json:"starts"`       // started events
+	Observations outbox.Stats `json:"observations"` // what scripts report, and the agent itself
+
+	// Resources are what the agent needs of the broker: first what is waited for,
+	// the longest wait before the others. At most 64.
+	Resources []Resource `json:"resources,omitempty"`
+	// Unlisted counts reports about resources that found Resources full.
+	Unlisted uint64 `json:"unlisted,omitempty"`
+	// Settings are the scopes of settings and the other buckets that are watched.
+	Settings []ScopeStatus `json:"settings,omitempty"`
 }
 
 // CommandStatus counts commands: those on their way now, and those of each kind
@@ -35,23 +54,83 @@ type CommandStatus struct {
 	Unreadable uint64 `json:"unreadable"` // dropped: not even a request ID
 	Unrecorded uint64 `json:"unrecorded"` // turned away: the ledger could not be written
 	Dropped    int    `json:"dropped"`    // lost in a burst before they could be taken
+
+	// Blocked: nothing starts, because its start or the room for its result cannot
+	// be stored.
+	Blocked bool `json:"blocked,omitempty"`
+	// Runs are those that run, the oldest first, at most 100 of them.
+	Runs []RunningCommand `json:"runs,omitempty"`
+}
+
+// RunningCommand is a command that runs.
+type RunningCommand struct {
+	ID        string    `json:"id"` // of the job
+	RequestID string    `json:"request_id"`
+	Shell     string    `json:"shell"` // or the name of a handler
+	Since     time.Time `json:"since"`
+}
+
+// LedgerStatus is the state of the ledger.
+type LedgerStatus struct {
+	// Writable: the last attempt to write it went well.
+	Writable bool      `json:"writable"`
+	Error    string    `json:"error,omitempty"` // why it is not
+	Since    time.Time `json:"since,omitzero"`  // it is not
+
+	Accepted int `json:"accepted"` // commands that are to run, or to be answered
+	Started  int `json:"started"`
+	Finished int `json:"finished"` // remembered for 8 days
+}
+
+// Resource is one thing that the agent needs of the broker, such as
+// "stream EXEC", "consumer EXEC/agent_replay_pc-1" or "kv agent_config".
+type Resource struct {
+	Name string `json:"name"`
+	// WaitingSince is when the wait for it began; zero: it is not waited for.
+	WaitingSince time.Time `json:"waiting_since,omitzero"`
+	Attempts     int       `json:"attempts,omitempty"` // that failed since then
+	// Error is the last one, at ErrorAt, also if the resource is fine again. It is
+	// one line of at most 300 bytes. Reason is its kind: "missing", "denied",
+	// "no-answer", or empty.
+	Error   string    `json:"error,omitempty"`
+	Reason  string    `json:"reason,omitempty"`
+	ErrorAt time.Time `json:"error_at,omitzero"`
+	// FineSince is when it was found, or fine again; zero: it is not fine.
+	FineSince time.Time `json:"fine_since,omitzero"`
+}
+
+// ScopeStatus is a scope of settings, such as "global", or a bucket that is
+// watched as a whole, such as "script_status".
+type ScopeStatus struct {
+	Scope    string `json:"scope"`
+	Revision uint64 `json:"revision"`
+	// StaleSince is since when the broker may know better; zero: it is fresh.
+	StaleSince time.Time `json:"stale_since,omitzero"`
 }
 
 // Status may be called at any time, from any goroutine.
 func (a *Agent) Status() Status {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	s := Status{ID: a.cfg.ID, Version: a.cfg.Version}
-	if a.parts == nil {
+	p := a.running()
+	if p == nil {
 		return s
 	}
-	s.Running = true
-	s.Connected, s.Since = a.parts.link.Since()
-	s.Commands = commandStatus(a.parts.commands.Status())
-	s.Commands.Dropped = a.parts.live.Dropped()
-	s.Results = a.parts.boxes.results.Stats()
-	s.Starts = a.parts.boxes.starts.Stats()
-	s.Observations = a.parts.boxes.observations.Stats()
+	s.Running, s.PID, s.StartedAt, s.At = true, os.Getpid(), utc(p.report.started), utc(a.opts.now())
+	s.Ready = isClosed(a.ready)
+	s.Connected, s.Since = p.link.Since()
+	s.Since = utc(s.Since)
+	s.Server, s.Servers = a.server(p, s.Connected), serverNames(a.cfg.Servers)
+	s.Commands = commandStatus(p.commands.Status())
+	s.Commands.Dropped = p.live.Dropped()
+	s.Commands.Blocked, s.Commands.Runs = p.commands.Blocked(), p.report.running.list()
+	s.Ledger = ledgerStatus(p.commands.Status().Ledger, p.ledger.Failure())
+	s.Results = p.boxes.results.Stats()
+	s.Starts = p.boxes.starts.Stats()
+	s.Observations = p.boxes.observations.Stats()
+	s.Resources, s.Unlisted = resources(p.report.board)
+	if p.report.scopes != nil {
+		s.Settings = p.report.scopes()
+	}
 	return s
 }
 
@@ -66,4 +145,11 @@ func (a *Agent) publish(p *parts) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.parts = p
+}
+
+// running returns the parts of the run under way, or nil.
+func (a *Agent) running() *parts {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.parts
 }

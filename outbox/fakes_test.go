@@ -63,7 +63,7 @@ func startDrain(t testing.TB, box *Outbox, p Publisher) (stop func()) {
 // counts are the figures without sizes and times.
 func counts(box *Outbox) Stats {
 	s := box.Stats()
-	s.Bytes, s.StuckBytes, s.OldestStuck = 0, 0, time.Time{}
+	s.Bytes, s.StuckBytes, s.Oldest, s.OldestStuck = 0, 0, time.Time{}, time.Time{}
 	return s
 }
 

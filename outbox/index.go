@@ -35,11 +35,12 @@ type index struct {
 	width   width
 	quota   int // takes that are left to a Flush; negative: no limit
 	sum     sums
+	ages    byModTime
 	held    room // reserved by Puts under way
 
-	threshold int64 // files above it are large
-	row       int   // failures of the broker's own since the last delivery
-	silent    bool  // no answer at all for a while, since the last delivery
+	threshold int64         // files above it are large
+	row       int           // failures of the broker's own since the last delivery
+	silent    bool          // no answer at all for a while, since the last delivery
 	probe     time.Duration // the pause between the last two tries of a blockade
 	nextProbe time.Time
 }
@@ -76,6 +77,7 @@ func (ix *index) keepLocked(e *entry) {
 		ix.upper[f]++
 	}
 	ix.countLocked(e, 1)
+	ix.agesLocked(e)
 }
 
 func (ix *index) forgetLocked(e *entry) {
@@ -84,6 +86,7 @@ func (ix *index) forgetLocked(e *entry) {
 	}
 	delete(ix.files, e.file)
 	ix.countLocked(e, -1)
+	ix.trimAgesLocked()
 	f := fold(e.file)
 	if f == e.file {
 		return
@@ -218,7 +221,7 @@ func (ix *index) stats() Stats {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	s := Stats{
-		Pending: len(ix.files) - ix.sum.stuck, Bytes: ix.sum.bytes - ix.sum.stuckBytes,
+		Pending: len(ix.files) - ix.sum.stuck, Bytes: ix.sum.bytes - ix.sum.stuckBytes, Oldest: ix.oldestLocked(),
 		InFlight: ix.width.count + ix.width.late + ix.loads,
 		Stuck:    ix.sum.stuck, StuckBytes: ix.sum.stuckBytes, Corrupt: ix.sum.corrupt,
 	}
@@ -235,5 +238,5 @@ func (ix *index) oldestStuckLocked() time.Time {
 			oldest = e.modTime
 		}
 	}
-	return time.Unix(0, oldest)
+	return time.Unix(0, oldest).UTC()
 }

@@ -40,24 +40,25 @@ type counters struct {
 
 // Stats is a snapshot of an outbox. The counters start at zero in every [Open].
 type Stats struct {
-	Pending  int   // records on disk that are still to be delivered, in flight or not
-	Bytes    int64 // of their files
-	InFlight int   // those of them that are being delivered
+	Pending  int       `json:"pending"`         // records on disk that are still to be delivered, in flight or not
+	Bytes    int64     `json:"bytes"`           // of their files
+	Oldest   time.Time `json:"oldest,omitzero"` // modification time of the oldest of them
+	InFlight int       `json:"in_flight"`       // those of them that are being delivered
 
-	Stuck       int       // records in quarantine, not in Pending
-	StuckBytes  int64     // of their files
-	OldestStuck time.Time // modification time of the oldest of them
-	Corrupt     int       // files that cannot be decoded, in quarantine or on their way there
+	Stuck       int       `json:"stuck"`                 // records in quarantine, not in Pending
+	StuckBytes  int64     `json:"stuck_bytes"`           // of their files
+	OldestStuck time.Time `json:"oldest_stuck,omitzero"` // modification time of the oldest of them
+	Corrupt     int       `json:"corrupt"`               // files that cannot be decoded, in quarantine or on their way there
 
-	Put        uint64 // records stored
-	Kept       uint64 // puts that found their name pending and changed nothing
-	Sent       uint64 // records acknowledged by the broker
-	Duplicates uint64 // those of them that the broker had stored before
-	Failed     uint64 // tries that failed, for whatever reason, while connected
+	Put        uint64 `json:"put"`        // records stored
+	Kept       uint64 `json:"kept"`       // puts that found their name pending and changed nothing
+	Sent       uint64 `json:"sent"`       // records acknowledged by the broker
+	Duplicates uint64 `json:"duplicates"` // those of them that the broker had stored before
+	Failed     uint64 `json:"failed"`     // tries that failed, for whatever reason, while connected
 
-	Quarantined uint64 // records that were moved to quarantine
-	Dropped     uint64 // records that were deleted to make room
-	Rejected    uint64 // puts that found the outbox full
+	Quarantined uint64 `json:"quarantined"` // records that were moved to quarantine
+	Dropped     uint64 `json:"dropped"`     // records that were deleted to make room
+	Rejected    uint64 `json:"rejected"`    // puts that found the outbox full
 }
 
 // Open takes possession of a folder: it creates it (0700) if need be, locks it,

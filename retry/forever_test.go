@@ -190,3 +190,13 @@ func TestForeverReleasesTheAttemptWhenOpPanics(t *testing.T) {
 	})
 	require.ErrorIs(t, seen.Err(), context.Canceled)
 }
+
+func TestEveryoneIsToldOfAnAttempt(t *testing.T) {
+	t.Parallel()
+	var told []string
+	_, err := Forever(t.Context(), "x", func(context.Context) (int, error) { return 1, nil },
+		WithOnAttempt(func(Attempt) { told = append(told, "first") }),
+		WithOnAttempt(func(Attempt) { told = append(told, "second") }))
+	require.NoError(t, err)
+	require.Equal(t, []string{"first", "second"}, told)
+}

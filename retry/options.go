@@ -59,8 +59,22 @@ func WithAttemptTimeout(d time.Duration) Option { return func(o *options) { o.at
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
 
 // WithOnAttempt calls f after every attempt, failed or not, before the pause that follows. It runs on the caller's
-// goroutine, so it must not block. An attempt that the end of the caller's context has cut short is not reported.
-func WithOnAttempt(f func(Attempt)) Option { return func(o *options) { o.onAttempt = f } }
+// goroutine, so it must not block. An attempt that the end of the caller's context has cut short is not reported. Of several,
+// all are called.
+func WithOnAttempt(f func(Attempt)) Option {
+	return func(o *options) {
+		before := o.onAttempt
+		if f == nil {
+			return
+		}
+		o.onAttempt = func(a Attempt) {
+			if before != nil {
+				before(a)
+			}
+			f(a)
+		}
+	}
+}
 
 // WithReadSpread makes WatchKV wait for a random time below d before a read that other clients make for the same reason: after a
 // reconnect and after a write. The default, DefaultReadSpread, keeps the value a few hundredths of a second away; for thousands

@@ -8,21 +8,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func TestConfigScopeGolden(t *testing.T) {
 	t.Parallel()
 	full := ConfigScope{
-		TargetVersion: ptr("0.44.0"), TargetVersionJitter: ptr("20m"), HeartbeatInterval: ptr("15s"),
-		ProcessPerfEnabled: ptr(true), ProcessPerfExpiresAt: ptr(at(2031, 3, 4, 6, 0, 0, 0)), ProcessPerfTopN: ptr(uint32(10)),
+		TargetVersion: new("0.44.0"), TargetVersionJitter: new("20m"), HeartbeatInterval: new("15s"),
+		ProcessPerfEnabled: new(true), ProcessPerfExpiresAt: new(at(2031, 3, 4, 6, 0, 0, 0)), ProcessPerfTopN: new(uint32(10)),
 	}
 	require.NoError(t, full.Validate())
 	read, err := DecodeConfigScope(golden(t, "contract/config_scope.json", full.Encode()))
 	require.NoError(t, err)
 	require.Equal(t, full, read)
 	require.Equal(t, "{}", string(ConfigScope{}.Encode()))
-	require.Equal(t, `{"target_version":"0.3.0","heartbeat_interval":"15s"}`,
-		string(ConfigScope{TargetVersion: ptr("0.3.0"), HeartbeatInterval: ptr("15s")}.Encode()))
+	two := ConfigScope{TargetVersion: new("0.3.0"), HeartbeatInterval: new("15s")}
+	golden(t, "config_scope_two.json", two.Encode())
 }
 
 func TestDecodeConfigScope(t *testing.T) {
@@ -30,15 +28,15 @@ func TestDecodeConfigScope(t *testing.T) {
 	for doc, want := range map[string]ConfigScope{
 		`{}`:   {},
 		` {} `: {},
-		`{"inventory_interval":"1h","inventory_enabled":true,"new":{"a":[1,null]},"heartbeat_interval":"5s"}`:     {HeartbeatInterval: ptr("5s")},
+		`{"inventory_interval":"1h","inventory_enabled":true,"new":{"a":[1,null]},"heartbeat_interval":"5s"}`:     {HeartbeatInterval: new("5s")},
 		`{"target_version":null,"heartbeat_interval":null,"process_perf_enabled":null,"process_perf_top_n":null}`: {},
 		`{"process_perf_expires_at":null,"host_perf_interval":null,"target_version_jitter":null}`:                 {},
-		`{"target_version":""}`: {TargetVersion: ptr("")},
-		`{"heartbeat_interval":"-5s","host_perf_interval":"soon"}`:          {HeartbeatInterval: ptr("-5s"), HostPerfInterval: ptr("soon")},
-		`{"process_perf_enabled":false,"process_perf_top_n":0}`:             {ProcessPerfEnabled: ptr(false), ProcessPerfTopN: ptr(uint32(0))},
-		`{"process_perf_top_n":4294967295}`:                                 {ProcessPerfTopN: ptr(uint32(4294967295))},
-		`{"process_perf_expires_at":"2031-03-04T07:00:00+01:00"}`:           {ProcessPerfExpiresAt: ptr(at(2031, 3, 4, 6, 0, 0, 0))},
-		`{"target_version_jitter":"584542046090years","z":"é\ud83d\ude00"}`: {TargetVersionJitter: ptr("584542046090years")},
+		`{"target_version":""}`: {TargetVersion: new("")},
+		`{"heartbeat_interval":"-5s","host_perf_interval":"soon"}`:          {HeartbeatInterval: new("-5s"), HostPerfInterval: new("soon")},
+		`{"process_perf_enabled":false,"process_perf_top_n":0}`:             {ProcessPerfEnabled: new(false), ProcessPerfTopN: new(uint32(0))},
+		`{"process_perf_top_n":4294967295}`:                                 {ProcessPerfTopN: new(uint32(4294967295))},
+		`{"process_perf_expires_at":"2031-03-04T07:00:00+01:00"}`:           {ProcessPerfExpiresAt: new(at(2031, 3, 4, 6, 0, 0, 0))},
+		`{"target_version_jitter":"584542046090years","z":"é\ud83d\ude00"}`: {TargetVersionJitter: new("584542046090years")},
 	} {
 		got, err := DecodeConfigScope([]byte(doc))
 		require.NoError(t, err, doc)
@@ -76,7 +74,7 @@ func TestDecodeConfigScopeRefuses(t *testing.T) {
 
 func TestConfigScopeValidate(t *testing.T) {
 	t.Parallel()
-	err := ConfigScope{HeartbeatInterval: ptr("30"), HostPerfInterval: ptr(""), TargetVersionJitter: ptr("1 M"), ProcessPerfExpiresAt: ptr(time.Time{})}.Validate()
+	err := ConfigScope{HeartbeatInterval: new("30"), HostPerfInterval: new(""), TargetVersionJitter: new("1 M"), ProcessPerfExpiresAt: new(time.Time{})}.Validate()
 	require.ErrorIs(t, err, ErrInvalid)
 	require.ErrorContains(t, err, "heartbeat_interval")
 	require.ErrorContains(t, err, "host_perf_interval")
@@ -90,7 +88,7 @@ func TestAgentGroups(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, AgentGroups{Groups: []string{"canary", "lab"}}, g)
 	require.NoError(t, g.Validate())
-	require.Equal(t, `{"groups":[]}`, string(AgentGroups{}.Encode()))
+	golden(t, "groups_none.json", AgentGroups{}.Encode())
 
 	for doc, want := range map[string][]string{
 		`{"groups":[]}`:                              {},

@@ -18,6 +18,13 @@ const (
 	startedPrefix = "events.started."
 	obsPrefix     = "obs."
 
+	heartbeatPrefix   = "heartbeat."
+	hostPerfPrefix    = "host_perf."
+	processPerfPrefix = "process_perf."
+	agentsPrefix      = "agents."
+	pingSuffix        = ".ping"
+	logsFetchPrefix   = "logs.fetch."
+
 	hashedPrefix = "sha256-"
 )
 
@@ -62,6 +69,21 @@ func StartedSubject(execID, pcID string) string {
 
 // ObsSubject is where a host publishes its observability events.
 func ObsSubject(pcID string) string { return obsPrefix + subjectPart(pcID) }
+
+// HeartbeatSubject is where a host says that it is there.
+func HeartbeatSubject(pcID string) string { return heartbeatPrefix + subjectPart(pcID) }
+
+// HostPerfSubject is where a host publishes its load.
+func HostPerfSubject(pcID string) string { return hostPerfPrefix + subjectPart(pcID) }
+
+// ProcessPerfSubject is where a host publishes its busiest processes.
+func ProcessPerfSubject(pcID string) string { return processPerfPrefix + subjectPart(pcID) }
+
+// PingSubject is where a host answers with a heartbeat.
+func PingSubject(pcID string) string { return agentsPrefix + subjectPart(pcID) + pingSuffix }
+
+// LogsFetchSubject is where a host answers with the end of its log.
+func LogsFetchSubject(pcID string) string { return logsFetchPrefix + subjectPart(pcID) }
 
 // ReplayFilters returns the subjects of the commands for the host pcID that is a
 // member of groups: sorted and without repetition, so that the same members make

@@ -11,6 +11,8 @@ import (
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 )
 
+const lockName = "lock"
+
 const (
 	// Format is what this release writes.
 	Format = 1
@@ -44,7 +46,7 @@ func Open(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("statedir: create %s: %w", path, err)
 	}
-	lock, err := lockFile(filepath.Join(path, "lock"))
+	lock, err := lockFile(filepath.Join(path, lockName))
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // lockPatience is how long a lock may outlive its owner: a child that a dying process
-// has forked holds it until its exec.
+// has forked holds it until its exec. So may somebody who only looks ([Held]).
 const lockPatience = 2 * time.Second
 
 // lockFile takes an flock, which the kernel releases when the process dies.
@@ -39,4 +39,12 @@ func flock(f *os.File) error {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+func held(f *os.File) (bool, error) {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) // closing the file gives it back
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return true, nil
+	}
+	return false, err
 }

@@ -1,0 +1,142 @@
+package agent
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kanade-go/kanade/agent/internal/health"
+	"github.com/kanade-go/kanade/outbox"
+)
+
+// Problem is something that keeps an agent from doing all of its work.
+type Problem struct {
+	// What is "connection", "ledger", "commands", the name of a box ("results",
+	// "events", "obs") or that of a [Resource].
+	What   string    `json:"what"`
+	Since  time.Time `json:"since,omitzero"`
+	Text   string    `json:"text"`            // what is wrong, without What and Since
+	Error  string    `json:"error,omitempty"` // the last one
+	Advice string    `json:"advice,omitempty"`
+}
+
+// overdue is how long a record may wait in its box while there is a connection.
+const overdue = 5 * time.Minute
+
+// Problems says what is wrong with a running agent, the cause before its
+// consequences; none: it is healthy. Wrong is: no connection, a resource that is
+// waited for, a ledger that cannot be written, commands that cannot be taken or
+// started, records in quarantine, and records that have waited for more than five
+// minutes although there is a connection.
+func (s Status) Problems() []Problem {
+	if !s.Running {
+		return nil
+	}
+	found := s.connectionProblems()
+	found = append(found, s.storageProblems()...)
+	for _, r := range s.Resources {
+		// What was still fine when the connection went is its consequence.
+		if r.Name != connectionName && !r.WaitingSince.IsZero() && (s.Connected || r.WaitingSince.Before(s.Since)) {
+			found = append(found, resourceProblem(r))
+		}
+	}
+	if s.Connected && !s.Ready && len(found) == 0 {
+		found = append(found, Problem{What: "commands", Since: s.Since, Text: "not taken yet: the subscriptions are being made"})
+	}
+	for i, stats := range []outbox.Stats{s.Results, s.Starts, s.Observations} {
+		found = append(found, s.boxProblems(Boxes("")[i].Name, stats)...)
+	}
+	return found
+}
+
+// connectionName is the resource that the connection reports its errors as.
+const connectionName = "connection"
+
+func (s Status) connectionProblems() []Problem {
+	if s.Connected {
+		return nil
+	}
+	p := Problem{What: connectionName, Since: s.Since, Text: "not connected to the broker"}
+	if len(s.Servers) > 0 {
+		p.Text += ", tries " + strings.Join(s.Servers, ", ")
+	}
+	p.Advice = "check the address, the network and the broker; the agent goes on trying"
+	for _, r := range s.Resources {
+		if r.Name == connectionName && r.Error != "" {
+			p.Error = r.Error
+			if r.Reason == string(health.Denied) {
+				p.Advice = "check the credentials; new ones count at the next attempt"
+			}
+		}
+	}
+	return []Problem{p}
+}
+
+func (s Status) storageProblems() []Problem {
+	switch {
+	case !s.Ledger.Writable:
+		return []Problem{{
+			What: "ledger", Since: s.Ledger.Since, Text: "cannot be written: no command is accepted or started", Error: s.Ledger.Error,
+			Advice: "make room on the disk of the state folder, or mend it",
+		}}
+	case s.Commands.Blocked:
+		return []Problem{{
+			What: "commands", Text: "wait: there is no room for their results",
+			Advice: "make room on the disk of the state folder, or for results at the broker",
+		}}
+	}
+	return nil
+}
+
+func resourceProblem(r Resource) Problem {
+	p := Problem{What: r.Name, Since: r.WaitingSince, Text: "is waited for", Error: r.Error}
+	kind, name, _ := strings.Cut(r.Name, " ")
+	if kind == "consumer" && r.Reason == string(health.Missing) {
+		kind = "stream"
+		name, _, _ = strings.Cut(name, "/")
+	}
+	switch health.Reason(r.Reason) {
+	case health.Missing:
+		p.Advice = fmt.Sprintf("the broker has no %s %s; create it, or check that the agent uses the right account", thing(kind), name)
+	case health.Denied:
+		p.Advice = "the broker refuses it; give the agent's user the permission"
+	case health.NoAnswer:
+		p.Advice = "nobody answers; check that JetStream is enabled for the account and that the agent's user may ask for it: a refused request gets no answer"
+	}
+	return p
+}
+
+// thing is what an administrator calls it.
+func thing(kind string) string {
+	switch kind {
+	case "kv":
+		return "key-value bucket"
+	case "object_store":
+		return "object store"
+	}
+	return kind
+}
+
+func (s Status) boxProblems(name string, stats outbox.Stats) []Problem {
+	var found []Problem
+	if stats.Stuck > 0 {
+		found = append(found, Problem{
+			What: name, Since: utc(stats.OldestStuck), Text: fmt.Sprintf("%d in quarantine: refused for good, or unreadable", stats.Stuck),
+			Advice: "see outbox ls --stuck; outbox requeue tries them again",
+		})
+	}
+	if s.Connected && stats.Pending > 0 && s.At.Sub(laterOf(stats.Oldest, s.Since)) > overdue {
+		found = append(found, Problem{
+			What: name, Since: utc(stats.Oldest), Text: fmt.Sprintf("%d not delivered although there is a connection", stats.Pending),
+			Advice: "check that the broker has their stream, with room, and that the agent's user may publish to it",
+		})
+	}
+	return found
+}
+
+func laterOf(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
