@@ -61,14 +61,17 @@ var layers = map[string][]string{
 	"agent/internal/delivery":   {},
 	"agent/internal/health":     libraries,
 	"agent/internal/natskit":    libraries,
+	"agent/internal/responder":  libraries,
 	"agent/internal/statedir":   libraries,
 	"agent/internal/supervise":  libraries,
 	"agent/internal/command":    features,
 	"agent/internal/events":     features,
 	"agent/internal/intake":     features,
+	"agent/internal/logs":       features,
 	"agent/internal/offload":    features,
 	"agent/internal/scripts":    features,
 	"agent/internal/settings":   features,
+	"agent/internal/telemetry":  features,
 	"agent":                     slices.Concat(features, []string{"agent/internal/"}),
 	"agent/agenttest":           {"agent", "agent/wire", "retry/jstest"},
 	"cmd/agentcli":              {"agent", "inventory", "outbox"},
@@ -78,7 +81,7 @@ var layers = map[string][]string{
 
 var (
 	libraries = []string{"retry", "outbox", "outbox/atomicfile", "exec", "inventory", "inventory/facts", "agent/wire"}
-	kits      = []string{"agent/internal/delivery", "agent/internal/health", "agent/internal/natskit", "agent/internal/statedir", "agent/internal/supervise"}
+	kits      = []string{"agent/internal/delivery", "agent/internal/health", "agent/internal/natskit", "agent/internal/responder", "agent/internal/statedir", "agent/internal/supervise"}
 	features  = slices.Concat(libraries, kits)
 )
 

@@ -69,6 +69,10 @@ func createStreams(t testing.TB, nc *nats.Conn) jetstream.JetStream {
 		})
 		require.NoError(t, err)
 	}
+	for _, b := range wire.Buckets() {
+		_, err := js.CreateOrUpdateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: b.Name, History: b.History})
+		require.NoError(t, err)
+	}
 	return js
 }
 

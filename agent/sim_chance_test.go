@@ -18,6 +18,10 @@ func (s *sim) dice(purpose string) *rand.Rand {
 	n := s.drawn[purpose]
 	s.drawn[purpose]++
 	s.mu.Unlock()
+	return s.luck(purpose, n)
+}
+
+func (s *sim) luck(purpose string, n int) *rand.Rand {
 	h := fnv.New64a()
 	_, _ = fmt.Fprintf(h, "%d %s %d", s.seed, purpose, n) // a hash never fails
 	return rand.New(rand.NewPCG(uint64(s.seed), h.Sum64()))
@@ -62,8 +66,8 @@ func (l logs) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// jitter is what the agent itself draws. It depends on the instant, so that two
-// draws that change places in one do not change all that follow.
+// jitter is what the agent itself draws. It depends on the instant alone, so that
+// draws that change places in one change nothing.
 func (s *sim) jitter() float64 {
-	return s.dice(fmt.Sprint("jitter at ", time.Since(s.began))).Float64()
+	return s.luck(fmt.Sprint("jitter at ", time.Since(s.began)), 0).Float64()
 }

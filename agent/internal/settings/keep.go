@@ -45,15 +45,18 @@ func (s *Service) keepSaved(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			s.save()
-			return nil
 		case <-s.unsaved:
 		}
-		pause := saveEvery
-		if !s.save() {
-			pause = saveAgain
+		ends := ctx.Err() != nil // before the last save
+		saved := s.save()
+		switch {
+		case ends:
+			return nil
+		case saved:
+			supervise.Sleep(ctx, saveEvery)
+		default:
+			supervise.Sleep(ctx, saveAgain)
 		}
-		supervise.Sleep(ctx, pause)
 	}
 }
 
