@@ -2,6 +2,7 @@ package command
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/kanade-go/kanade/agent/wire"
@@ -63,8 +64,8 @@ func resultOfRun(c wire.Command, pcID string, o exec.Outcome, err, cause error) 
 	if r.FinishedAt.Before(r.StartedAt) {
 		r.FinishedAt = r.StartedAt // the clock was set back, or the runner did not say
 	}
-	if o.Incomplete {
-		r.Stderr = wire.AppendNote(r.Stderr, "capture ended early: a process that the command left behind still holds its output")
+	for _, note := range notes(o) {
+		r.Stderr = wire.AppendNote(r.Stderr, note)
 	}
 	if failure := failureOf(c, o, err, cause); failure != "" {
 		r.ExitCode = wire.ExitFailed
@@ -72,6 +73,26 @@ func resultOfRun(c wire.Command, pcID string, o exec.Outcome, err, cause error) 
 	}
 	return r
 }
+
+// notes are what the runner has to say of a run beside its output.
+func notes(o exec.Outcome) (all []string) {
+	if o.Incomplete {
+		all = append(all, "capture ended early: a process that the command left behind still holds its output")
+	}
+	if o.Blocked != "" {
+		all = append(all, o.Blocked)
+	}
+	if o.Limit != "" && o.End != exec.EndLimit {
+		all = append(all, fmt.Sprintf("the script reached its %s limit", o.Limit))
+	}
+	if o.Code != 0 && o.Language != "" && o.Language != fullLanguage {
+		all = append(all, "this host runs PowerShell in "+o.Language+" mode")
+	}
+	return all
+}
+
+// fullLanguage is the mode of a PowerShell that no policy locks down.
+const fullLanguage = "FullLanguage"
 
 // largeResult is the output, in bytes, above which a result keeps its slot until
 // it is on disk. So a disk that takes nothing stops the commands with large
@@ -93,6 +114,8 @@ func failureOf(c wire.Command, o exec.Outcome, err, cause error) string {
 		return err.Error()
 	case o.End == exec.EndTimeout:
 		return wire.TimeoutNote(c.TimeoutSecs)
+	case o.End == exec.EndLimit:
+		return fmt.Sprintf("ended because the script went beyond its %s limit", o.Limit)
 	}
 	return ""
 }

@@ -51,6 +51,16 @@ func TestEveryCommandThatCannotRunIsAnswered(t *testing.T) {
 				return exec.Outcome{Incomplete: true}, nil
 			}
 		}, code: 0, says: "capture ended early"},
+		"limit": {prepare: func(b *bench) {
+			b.sh.run = func(context.Context, wire.Command, int) (exec.Outcome, error) {
+				return exec.Outcome{End: exec.EndLimit, Limit: exec.LimitMemory, Code: -1}, nil
+			}
+		}, code: -1, says: "beyond its memory limit"},
+		"blocked": {prepare: func(b *bench) {
+			b.sh.run = func(context.Context, wire.Command, int) (exec.Outcome, error) {
+				return exec.Outcome{Code: 1, Blocked: "a policy refused the script", Language: "ConstrainedLanguage"}, nil
+			}
+		}, code: 1, says: "a policy refused the script\nthis host runs PowerShell in ConstrainedLanguage mode"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
