@@ -16,6 +16,12 @@
 //   - A command is acknowledged only when it is on disk, and a result leaves the
 //     disk only when the broker has it.
 //
+//   - Groups, settings, version pins and revocations are those of the broker's
+//     buckets, and of the disk while there is no broker. A script that was revoked
+//     does not run, offline neither.
+//   - [Agent.Status] says what is waited for, since when and why; [ReadStatus] says
+//     so from another process.
+//
 // # What it does not
 //
 //   - A live command that dies with the process before it was recorded is gone
@@ -34,7 +40,10 @@
 // results go out, files are closed. An Agent runs once. Several agents can run in
 // one process, each with an ID and a state folder of its own.
 //
-// A connection that was brought along ([WithNATS]) is used and never closed.
+// A connection that was brought along ([WithNATS]) is used and never closed; if
+// its owner closes it, Run ends with [ErrConnectionClosed]. Otherwise the agent
+// connects by itself, with the credentials of [Config] or of [WithCredentials],
+// which are asked for at every connect.
 //
 // # Commands in Go
 //

@@ -128,6 +128,7 @@ func (a *Agent) Status() Status {
 	s.Starts = p.boxes.starts.Stats()
 	s.Observations = p.boxes.observations.Stats()
 	s.Resources, s.Unlisted = resources(p.report.board)
+	s.Resources = append(p.connectionFailure(s.Since), s.Resources...)
 	if p.report.scopes != nil {
 		s.Settings = p.report.scopes()
 	}

@@ -49,6 +49,21 @@ func serverNames(servers []string) []string {
 	return names
 }
 
+// connectionFailure is why a connection of our own is not there.
+func (p *parts) connectionFailure(since time.Time) []Resource {
+	if p.own == nil {
+		return nil
+	}
+	err := p.own.LastFailure()
+	if err == nil {
+		return nil
+	}
+	return []Resource{{
+		Name: connectionName, WaitingSince: since,
+		Error: health.Line(err.Error(), health.MaxError), Reason: string(health.ReasonOf(err)),
+	}}
+}
+
 func ledgerStatus(counts command.Counts, failure command.Failure) LedgerStatus {
 	s := LedgerStatus{Writable: true, Accepted: counts.Accepted, Started: counts.Started, Finished: counts.Finished}
 	if failure.Err != nil {

@@ -105,6 +105,7 @@ func TestStatusWithoutABroker(t *testing.T) {
 	require.NotEmpty(t, problems)
 	require.Equal(t, "connection", problems[0].What)
 	require.Equal(t, got.Since, problems[0].Since)
+	require.Contains(t, problems[0].Error, "connection refused")
 	require.NotContains(t, problems[0].Text, "s3cret")
 
 	s.broker.Start()
