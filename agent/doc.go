@@ -15,7 +15,6 @@
 //     is waited for, for ever, beside the work.
 //   - A command is acknowledged only when it is on disk, and a result leaves the
 //     disk only when the broker has it.
-//
 //   - Groups, settings, version pins and revocations are those of the broker's
 //     buckets, and of the disk while there is no broker. A script that was revoked
 //     does not run, offline neither.

@@ -47,10 +47,10 @@ func (s *Service) keepSaved(ctx context.Context) error {
 		case <-ctx.Done():
 		case <-s.unsaved:
 		}
-		ends := ctx.Err() != nil // before the last save
+		last := isDone(ctx) // before the save, so that it has all there is
 		saved := s.save()
 		switch {
-		case ends:
+		case last:
 			return nil
 		case saved:
 			supervise.Sleep(ctx, saveEvery)
@@ -88,3 +88,5 @@ func (m *mirror) save() bool {
 	m.saved = version
 	return true
 }
+
+func isDone(ctx context.Context) bool { return ctx.Err() != nil }
