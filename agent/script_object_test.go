@@ -100,7 +100,8 @@ func TestAScriptObjectRunsAndRunsAgainWithoutTheBroker(t *testing.T) {
 	s.pending(a, 2)
 	require.Equal(t, 2, s.runs("job/1"))
 	s.broker.Start()
-	require.Equal(t, "hello\n", s.resultAfterStart("offline").Stdout)
+	s.connected()
+	require.Equal(t, "hello\n", s.result("offline").Stdout)
 }
 
 func (s *site) waiting(a *agent.Agent, n int) {
@@ -108,8 +109,8 @@ func (s *site) waiting(a *agent.Agent, n int) {
 	s.eventually(func() bool { return a.Status().Commands.Waiting == n }, "commands do not wait")
 }
 
-// resultAfterStart is result for a broker that has just been started.
-func (s *site) resultAfterStart(requestID string) wire.Result {
+// connected waits for a broker that has just been started.
+func (s *site) connected() {
 	s.t.Helper()
 	s.eventually(func() bool {
 		if !s.nc.IsConnected() {
@@ -118,32 +119,30 @@ func (s *site) resultAfterStart(requestID string) wire.Result {
 		_, err := s.js.Stream(s.t.Context(), wire.StreamResults)
 		return err == nil
 	}, "the broker has no streams")
-	return s.result(requestID)
 }
 
-// A command is accepted while the broker is there, and its script is wanted when
-// it is away: it waits, over a restart of the agent too, and runs once.
+// A command that waits for its script goes on waiting while the broker is away, over
+// a restart of the agent too, and runs once.
 func TestAScriptObjectIsWaitedForWhileTheBrokerIsAway(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.cfg.Concurrency = 1
-	digest := s.putScript(s.createScripts(), "job/1", "echo hello")
+	store := s.createScripts()
+	digest := s.putScript(store, "job/1", "echo hello")
+	require.NoError(t, s.js.DeleteObjectStore(t.Context(), wire.StoreScripts))
 	a, stop := s.start()
-	s.send(s.gated("gated"))
-	s.running(a, 1)
-	s.send(sh("ahead", "")) // one command is decided while another one runs
 	s.send(byObject("waits", "job/1", digest))
-	s.waiting(a, 2)
-	s.broker.Kill()
-	s.open()
-	s.pending(a, 2)
 	s.waiting(a, 1)
-	require.Zero(t, a.Status().Commands.Running)
+	s.broker.Kill()
+	s.eventually(func() bool { return !a.Status().Connected }, "the loss of the connection is not noticed")
+	s.waiting(a, 1)
 	stop()
 	a, _ = startAgent(t, s.cfg)
 	s.waiting(a, 1)
+	require.Zero(t, a.Status().Results.Pending)
 	s.broker.Start()
-	require.Equal(t, "hello\n", s.resultAfterStart("waits").Stdout)
+	s.connected()
+	s.putScript(s.createScripts(), "job/1", "echo hello")
+	require.Equal(t, "hello\n", s.result("waits").Stdout)
 	s.pending(a, 0)
 	require.Len(t, s.results("waits"), 1)
 	require.Equal(t, 1, s.runs("job/1"))

@@ -32,7 +32,7 @@ func BenchmarkHit(b *testing.B) {
 		b.Run(fmt.Sprintf("hit/%dKiB", size>>10), func(b *testing.B) {
 			c := Open(Config{Dir: b.TempDir()})
 			digest := sumOf(script)
-			require.NoError(b, c.keep(digest, script))
+			require.NoError(b, c.keep(b.Context(), digest, script))
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
 			for b.Loop() {

@@ -44,16 +44,17 @@ type Config struct {
 
 // Cache hands out scripts by their digest.
 type Cache struct {
-	folder   folder
-	shelf    shelf
-	turns    turns
-	places   chan struct{} // one a fetch
-	objects  retry.ObjectReader
-	waiting  []retry.Option
-	log      *slog.Logger
-	counters counters
-	unkept   atomic.Bool // the last script could not be kept on disk
-	blind    atomic.Bool // the last file could not be read
+	folder    folder
+	shelf     shelf
+	turns     turns
+	places    chan struct{} // one a fetch
+	objects   retry.ObjectReader
+	transport retry.Transport
+	waiting   []retry.Option
+	log       *slog.Logger
+	counters  counters
+	unkept    atomic.Bool // the last script could not be kept on disk
+	blind     atomic.Bool // the last file could not be read
 }
 
 type counters struct{ hits, fetched, damaged, refused atomic.Uint64 }
@@ -76,7 +77,7 @@ func Open(cfg Config) *Cache {
 			now: cfg.Now, files: map[string]*kept{},
 		}},
 		shelf: shelf{scripts: map[string]string{}}, turns: turns{all: map[string]*turn{}},
-		places: make(chan struct{}, maxFetches), objects: cfg.Objects, log: cfg.Logger,
+		places: make(chan struct{}, maxFetches), objects: cfg.Objects, transport: cfg.Transport, log: cfg.Logger,
 		waiting: []retry.Option{retry.WithTransport(cfg.Transport), retry.WithLogger(cfg.Logger), retry.WithBackoff(pace)},
 	}
 	if err := c.folder.load(); err != nil {
@@ -199,8 +200,12 @@ func setModTime(fsys atomicfile.FS, name string, at time.Time) error {
 }
 
 // keep puts a script where it is found again. The error is ErrNotKept.
-func (c *Cache) keep(digest, script string) error {
-	err := c.folder.write(digest, script)
+func (c *Cache) keep(ctx context.Context, digest, script string) error {
+	release, err := c.turns.take(ctx, digest)
+	if err == nil {
+		err = c.folder.write(digest, script)
+		release()
+	}
 	if err != nil {
 		c.shelf.put(digest, script)
 		level := slog.LevelDebug

@@ -9,8 +9,9 @@
 //     has returned nil. A folder that an agent of the reference release filled is used as it is.
 //   - A broker that is away, and a store that is not there, are waited for until ctx ends. An object that is not in
 //     the store, or is not what was promised, is an error at once (see the sentinels): no wait would change it. One
-//     exception: in a store that was just created, an object is waited for, for a minute.
-//   - At most one fetch of a digest at a time, at most four in all. One that ends in an error ends nobody else's.
+//     exception: in a store that was just created, or behind a broker that has just come back, an object is waited for, for a
+//     minute.
+//   - At most one fetch of an object at a time, and at most four that read. One that waits or fails holds up no other.
 //   - A folder that cannot be used costs the cache, not the command: what was fetched is in memory too, up to 16 MiB of it,
 //     until it was read from the disk. A disk that takes nothing is reported once, and once when that is over.
 //   - The folder has at most 256 MiB and 10,000 scripts; the one used longest ago goes first. When a script was used is kept as

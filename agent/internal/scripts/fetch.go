@@ -16,12 +16,12 @@ import (
 	"github.com/kanade-go/kanade/retry"
 )
 
-// bring makes a script local, one at a time for each digest: to be used now, in memory at least, or to be kept on disk.
-// ErrNotKept says that only the first was possible.
+// bring makes a script local, one at a time for each object and digest: to be used now, in memory at least, or to be kept on
+// disk. ErrNotKept says that only the first was possible.
 func (c *Cache) bring(ctx context.Context, object, digest string, to whereabouts) error {
-	release, err := c.turns.take(ctx, digest)
+	release, err := c.turns.take(ctx, digest+" "+object)
 	if err != nil {
-		return fmt.Errorf("scripts: wait for the fetch of %s: %w", digest, err)
+		return fmt.Errorf("scripts: wait for the fetch of object %.80q: %w", object, err)
 	}
 	defer release()
 	script, found, err := c.local(digest)
@@ -39,19 +39,19 @@ func (c *Cache) bring(ctx context.Context, object, digest string, to whereabouts
 	if to == inMemory {
 		c.shelf.put(digest, script)
 	}
-	return c.keep(digest, script)
+	return c.keep(ctx, digest, script)
 }
 
 // fetch gets a script from the object store.
 func (c *Cache) fetch(ctx context.Context, object, digest string) (string, error) {
-	select {
-	case c.places <- struct{}{}:
-		defer func() { <-c.places }()
-	case <-ctx.Done():
-		return "", fmt.Errorf("scripts: wait to fetch object %.80q: %w", object, ctx.Err())
-	}
 	var text *strings.Builder
 	_, err := answer(ctx, c, object, func(ctx context.Context) (*jetstream.ObjectInfo, error) {
+		select {
+		case c.places <- struct{}{}:
+			defer func() { <-c.places }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 		opts := append([]retry.Option{retry.WithMissingIsAnswer()}, c.waiting...)
 		return retry.ReadObject(ctx, c.objects, wire.StoreScripts, object, func(info *jetstream.ObjectInfo) (io.Writer, error) {
 			if err := checkInfo(info, digest); err != nil {
@@ -115,8 +115,8 @@ func (c *Cache) Digest(ctx context.Context, object string) (string, error) {
 // lookupTimeout is the deadline of one request for a description, which has some hundred bytes.
 const lookupTimeout = 5 * time.Second
 
-// newStoreGrace is how long an object may be missing in a store that has just been created: whoever creates it still has
-// to fill it.
+// newStoreGrace is how long an object may be missing in a store that has just been created, or behind a broker that has just
+// come back: it may have come back without its data, and whoever creates the store again still has to fill it.
 const newStoreGrace = time.Minute
 
 // pace is the pace of attempts. A reconnect ends a pause, so it matters for a store that is not there, and for a broker that
@@ -125,7 +125,7 @@ var pace = retry.Backoff{Min: time.Second, Max: 30 * time.Second, Factor: 2, Jit
 
 // answer repeats op until the store answers it.
 func answer[T any](ctx context.Context, c *Cache, object string, op func(context.Context) (T, error)) (T, error) {
-	var filling grace
+	filling := grace{news: c.connection()}
 	opts := append([]retry.Option{retry.WithAttemptTimeout(0)}, c.waiting...)
 	value, err := retry.Forever(ctx, fmt.Sprintf("script object %.80q", object), func(ctx context.Context) (T, error) {
 		value, err := op(ctx)
@@ -137,23 +137,33 @@ func answer[T any](ctx context.Context, c *Cache, object string, op func(context
 	return value, c.refuse(fmt.Errorf("scripts: object %.80q: %w", object, reason(err)))
 }
 
+// connection is closed when the connection comes or goes; nil: nobody knows.
+func (c *Cache) connection() <-chan struct{} {
+	if c.transport == nil {
+		return nil
+	}
+	_, changed := c.transport.State()
+	return changed
+}
+
 // grace is given to a store that was not there at first.
 type grace struct {
-	noStore bool
-	since   time.Time // of the store's first answer
+	news  <-chan struct{} // of the connection
+	given bool
+	since time.Time // of the store's first answer
 }
 
 // judge marks as permanent what no wait would change. A mark that is already there is taken off a store that is missing.
 func (g *grace) judge(err error) error {
 	switch {
 	case errors.Is(err, jetstream.ErrBucketNotFound):
-		g.noStore, g.since = true, time.Time{}
+		g.given, g.since = true, time.Time{}
 		return jetstream.ErrBucketNotFound
 	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrConnectionDraining):
 		return errors.New("the connection is over: " + err.Error()) // the agent ends: nothing was said about the object
 	case !errors.Is(err, jetstream.ErrObjectNotFound):
 		return permanentIfBad(err)
-	case !g.noStore:
+	case !g.isGiven():
 		return retry.Permanent(err)
 	case g.since.IsZero():
 		g.since = time.Now()
@@ -162,6 +172,15 @@ func (g *grace) judge(err error) error {
 		return jetstream.ErrObjectNotFound
 	}
 	return retry.Permanent(err)
+}
+
+func (g *grace) isGiven() bool {
+	select {
+	case <-g.news:
+		return true
+	default:
+		return g.given
+	}
 }
 
 func permanentIfBad(err error) error {

@@ -64,6 +64,26 @@ func TestAStoreThatWasThereIsGivenNone(t *testing.T) {
 	})
 }
 
+// A broker that came back may have lost its data, and the store be there again, but not yet full.
+func TestABrokerThatComesBackIsGivenTimeToBeFilled(t *testing.T) {
+	onFakes(t, func(t *testing.T, broker *jstest.Fake, c *Cache, requests *counted) {
+		store := createStore(t, broker)
+		broker.Disconnect()
+		done := make(chan error, 2)
+		go func() { done <- c.Prefetch(t.Context(), "job/1", sumOf("echo hello")) }()
+		time.Sleep(time.Hour)
+		broker.Reconnect()
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		require.NotZero(t, requests.infos.Load())
+		require.Empty(t, done)
+		_, err := store.PutString(t.Context(), "job/1", "echo hello")
+		require.NoError(t, err)
+		require.NoError(t, <-done)
+		require.ErrorIs(t, c.Prefetch(t.Context(), "job/2", sumOf("echo hello, too")), ErrMissing)
+	})
+}
+
 func TestAWeekWithoutABrokerCostsNothingButTime(t *testing.T) {
 	onFakes(t, func(t *testing.T, broker *jstest.Fake, c *Cache, requests *counted) {
 		_, err := createStore(t, broker).PutString(t.Context(), "job/1", "echo hello")
@@ -78,6 +98,25 @@ func TestAWeekWithoutABrokerCostsNothingButTime(t *testing.T) {
 		broker.Reconnect()
 		require.NoError(t, <-done)
 		require.Less(t, time.Since(back), time.Second, "it waits although the broker is there")
+	})
+}
+
+// The same script under another name, that of an object which is there, is not held up by one which is waited for.
+func TestAnObjectThatIsWaitedForHoldsUpNoOther(t *testing.T) {
+	onFakes(t, func(t *testing.T, broker *jstest.Fake, c *Cache, _ *counted) {
+		done := make(chan error, 10)
+		for i := range cap(done) {
+			go func() { done <- c.Prefetch(t.Context(), string(rune('a'+i)), sumOf("echo hello")) }()
+		}
+		time.Sleep(time.Second)
+		_, err := createStore(t, broker).PutString(t.Context(), "here", "echo hello")
+		require.NoError(t, err)
+		created := time.Now()
+		require.NoError(t, c.Prefetch(t.Context(), "here", sumOf("echo hello")))
+		require.Less(t, time.Since(created), newStoreGrace)
+		for range cap(done) {
+			require.ErrorIs(t, <-done, ErrMissing)
+		}
 	})
 }
 
@@ -101,6 +140,7 @@ func TestFetchesHaveABound(t *testing.T) {
 		go func() { gaveUp <- c.Prefetch(stopped, "z", sumOf("z")) }() // waits for a place
 		synctest.Wait()
 		go func() { gaveUp <- c.Prefetch(stopped, "z", sumOf("z")) }() // waits for its turn
+		time.Sleep(time.Minute)
 		synctest.Wait()
 		require.Len(t, c.places, maxFetches)
 		cancel()
