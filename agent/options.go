@@ -27,9 +27,11 @@ type options struct {
 	credentials Credentials
 	handlers    map[string]handlerEntry
 
-	// For tests, which put a disk that fails and a clock that is set in their place.
-	fs  atomicfile.FS
-	now func() time.Time
+	// For tests, which put a disk that fails and a clock that is set in their place,
+	// and do without the host, which is not simulated.
+	fs       atomicfile.FS
+	now      func() time.Time
+	hostless bool
 }
 
 type handlerEntry struct {

@@ -66,7 +66,7 @@ func (a *Agent) start(ctx context.Context, p *parts) (*stages, error) {
 		drain("started events", p.boxes.starts, p.js),
 		drain("observations", p.boxes.observations, p.js),
 	)
-	s.work = supervise.NewGroup(base, a.log, append(a.connectionTasks(p),
+	s.work = supervise.NewGroup(base, a.log, append(append(a.connectionTasks(p), a.telemetryTasks(p)...),
 		supervise.Task{Name: "commands", Policy: supervise.Fatal, Run: func(ctx context.Context) error {
 			return p.commands.Perform(ctx, a.cfg.Grace)
 		}},

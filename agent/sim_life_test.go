@@ -50,7 +50,7 @@ func (l *life) run() error {
 		WithHandler("once", HandlerFunc(l.handle), ReportInterrupted),
 		WithHandler("again", HandlerFunc(l.handle), RunAgain))
 	must(err)
-	l.agent.opts.fs, l.agent.opts.now = lifeFS{l}, l.s.now
+	l.agent.opts.fs, l.agent.opts.now, l.agent.opts.hostless = lifeFS{l}, l.s.now, true
 	defer l.faults()()
 	return l.agent.Run(l.ctx)
 }

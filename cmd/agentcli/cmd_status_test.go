@@ -179,6 +179,10 @@ func TestStatusOfAnAgentInTheForeground(t *testing.T) {
 		_, err := fake.JetStream().CreateStream(t.Context(), jetstream.StreamConfig{Name: s.Name, Subjects: s.Subjects})
 		require.NoError(t, err)
 	}
+	for _, b := range wire.Buckets() {
+		_, err := fake.JetStream().CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: b.Name})
+		require.NoError(t, err)
+	}
 	out = b.answers(t, ExitOK, args...)
 	require.Contains(t, out, "service "+defaultServiceName+" (fake): not-installed\nagent pc-1, version 0.0.0: healthy\n")
 

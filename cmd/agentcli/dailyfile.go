@@ -12,11 +12,13 @@ import (
 	"time"
 )
 
-// maxDayBytes bounds one day's log file. What comes after that is only on
-// standard output.
-const maxDayBytes = 64 << 20
+// maxPartBytes bounds a log file. A day has at most two of them: the one that is
+// written, and the part before it.
+const maxPartBytes = 32 << 20
 
-// dailyFile writes dir/stem.2026-01-31.ext, a new file for each day in UTC.
+// dailyFile writes dir/stem.2026-01-31.ext, a new file for each day in UTC. One
+// that has grown to its limit becomes stem.2026-01-31.1.ext and replaces the one
+// that had that name: of a day that logs too much its end is kept.
 // A write never fails: a log that cannot be written must not stop the agent.
 type dailyFile struct {
 	dir, stem, ext string
@@ -30,6 +32,7 @@ type dailyFile struct {
 	day    string
 	size   int64
 	failed bool
+	lost   string // the last day of which lines were removed
 }
 
 // newDailyFile does not touch the disk; the first line does.
@@ -45,42 +48,63 @@ func newDailyFile(pattern string, keep int, warn func(error)) *dailyFile {
 	}
 	return &dailyFile{
 		dir: filepath.Dir(pattern), stem: stem, ext: ext,
-		keep: keep, limit: maxDayBytes, now: time.Now, warn: warn,
+		keep: keep, limit: maxPartBytes, now: time.Now, warn: warn,
 	}
 }
 
 func (d *dailyFile) Write(line []byte) (int, error) {
 	if err := d.write(line); err != nil {
-		d.warn(fmt.Errorf("log file: %w; lines are missing there until this is solved", err))
+		d.warn(fmt.Errorf("log file: %w", err))
 	}
 	return len(line), nil
 }
 
-// write returns an error only if it is the first after a success.
+// write returns what is to be said: the first error after a success, and once a
+// day that lines were removed.
 func (d *dailyFile) write(line []byte) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	err := d.append(line)
+	removed, err := d.append(line)
 	first := err != nil && !d.failed
 	d.failed = err != nil
-	if first {
-		return err
+	switch {
+	case first:
+		return fmt.Errorf("%w; lines are missing there until this is solved", err)
+	case removed && d.lost != d.day:
+		d.lost = d.day
+		return fmt.Errorf("more than %d bytes on one day; the first ones of %s are removed", 2*d.limit, d.day)
 	}
 	return nil
 }
 
-func (d *dailyFile) append(line []byte) error {
+func (d *dailyFile) append(line []byte) (removed bool, err error) {
 	if day := d.now().UTC().Format(time.DateOnly); day != d.day || d.file == nil {
 		if err := d.open(day); err != nil {
-			return err
+			return false, err
 		}
 	}
-	if d.size+int64(len(line)) > d.limit {
-		return fmt.Errorf("%s has reached %d bytes", d.file.Name(), d.limit)
+	line = line[:min(int64(len(line)), d.limit)]
+	if d.size > 0 && d.size+int64(len(line)) > d.limit {
+		if removed, err = d.moveAside(); err != nil {
+			return false, err
+		}
 	}
 	n, err := d.file.Write(line)
 	d.size += int64(n)
-	return err
+	return removed, err
+}
+
+// moveAside makes the file the earlier part of its day, and begins a new one.
+func (d *dailyFile) moveAside() (removed bool, err error) {
+	if err := d.closeFile(); err != nil {
+		return false, err
+	}
+	_, err = os.Lstat(d.earlier(d.day))
+	removed = err == nil
+	if err := os.Rename(d.name(d.day), d.earlier(d.day)); err != nil {
+		return false, err
+	}
+	return removed, d.open(d.day)
 }
 
 func (d *dailyFile) open(day string) error {
@@ -106,7 +130,13 @@ func (d *dailyFile) name(day string) string {
 	return filepath.Join(d.dir, d.stem+"."+day+"."+d.ext)
 }
 
-// prune removes the oldest files beyond keep. It counts files whose name holds
+// earlier sorts before name, so that whoever looks for the last name finds the
+// file that is written.
+func (d *dailyFile) earlier(day string) string {
+	return filepath.Join(d.dir, d.stem+"."+day+".1."+d.ext)
+}
+
+// prune removes the oldest days beyond keep. It counts files whose name holds
 // a date and leaves all others alone.
 func (d *dailyFile) prune() error {
 	entries, err := os.ReadDir(d.dir)
@@ -120,15 +150,25 @@ func (d *dailyFile) prune() error {
 		}
 	}
 	slices.Sort(days)
+	days = slices.Compact(days)
 	for _, day := range days[:max(0, len(days)-d.keep)] {
-		err = errors.Join(err, os.Remove(d.name(day)))
+		err = errors.Join(err, removeIfThere(d.earlier(day)), removeIfThere(d.name(day)))
 	}
 	return err
+}
+
+func removeIfThere(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		return nil
+	}
+	return os.Remove(path)
 }
 
 func (d *dailyFile) dayOf(entry fs.DirEntry) (string, bool) {
 	day, found := strings.CutPrefix(entry.Name(), d.stem+".")
 	day, ended := strings.CutSuffix(day, "."+d.ext)
+	day = strings.TrimSuffix(day, ".1")
 	_, err := time.Parse(time.DateOnly, day)
 	return day, found && ended && err == nil && entry.Type().IsRegular()
 }

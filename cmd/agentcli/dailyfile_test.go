@@ -1,6 +1,7 @@
 package agentcli
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,16 +129,60 @@ func TestDailyFileHasALimit(t *testing.T) {
 	dir := t.TempDir()
 	d, clock, warnings := newTestFile(t, filepath.Join(dir, "x.log"), 2)
 	d.limit = 100
-	line := strings.Repeat("x", 39) + "\n"
-	for range 5 {
-		write(t, d, line)
+	line := func(i int) string { return fmt.Sprintf("%039d\n", i) }
+	for i := range 4 {
+		write(t, d, line(i))
 	}
-	require.Len(t, content(t, dir, "x.2026-01-30.log"), 80)
-	require.Len(t, *warnings, 1)
-	require.Contains(t, (*warnings)[0], "has reached 100 bytes")
+	require.Equal(t, []string{"x.2026-01-30.1.log", "x.2026-01-30.log"}, names(t, dir), "the last name is the one that is written")
+	require.Empty(t, *warnings, "nothing is lost yet")
+	for i := range 100 {
+		write(t, d, line(4+i))
+	}
+	require.Equal(t, line(100)+line(101), content(t, dir, "x.2026-01-30.1.log"))
+	require.Equal(t, line(102)+line(103), content(t, dir, "x.2026-01-30.log"), "the end of the day is kept")
+	require.Len(t, *warnings, 1, "said once a day")
+	require.Contains(t, (*warnings)[0], "more than 200 bytes on one day; the first ones of 2026-01-30 are removed")
+
 	clock.at = clock.at.Add(24 * time.Hour)
-	write(t, d, line)
-	require.Equal(t, line, content(t, dir, "x.2026-01-31.log"))
+	write(t, d, strings.Repeat("y", 1000))
+	require.Len(t, content(t, dir, "x.2026-01-31.log"), 100, "a line that is longer than a file")
+	write(t, d, line(1))
+	require.Equal(t, line(1), content(t, dir, "x.2026-01-31.log"))
+	clock.at = clock.at.Add(24 * time.Hour)
+	write(t, d, line(2))
+	require.Equal(t, []string{"x.2026-01-31.1.log", "x.2026-01-31.log", "x.2026-02-01.log"}, names(t, dir), "two days, with all of their parts")
+	require.Len(t, *warnings, 1)
+}
+
+func TestDailyFileGoesOnInAFullOne(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "x.2026-01-30.log"), []byte(strings.Repeat("o", 500)), 0o600))
+	d, _, warnings := newTestFile(t, filepath.Join(dir, "x.log"), 2)
+	d.limit = 100
+	write(t, d, "new\n")
+	require.Equal(t, "new\n", content(t, dir, "x.2026-01-30.log"))
+	require.Len(t, content(t, dir, "x.2026-01-30.1.log"), 500)
+	require.Empty(t, *warnings)
+}
+
+// The part before cannot be replaced: a folder has its name.
+func TestDailyFileThatCannotBeMovedAside(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	blocker := filepath.Join(dir, "x.2026-01-30.1.log")
+	require.NoError(t, os.MkdirAll(filepath.Join(blocker, "full"), 0o700))
+	d, _, warnings := newTestFile(t, filepath.Join(dir, "x.log"), 2)
+	d.limit = 10
+	for range 3 {
+		write(t, d, "12345678\n")
+	}
+	require.Len(t, *warnings, 1)
+	require.Contains(t, (*warnings)[0], "lines are missing there until this is solved")
+	require.Equal(t, "12345678\n", content(t, dir, "x.2026-01-30.log"), "no more than the limit")
+	require.NoError(t, os.RemoveAll(blocker))
+	write(t, d, "after\n")
+	require.Equal(t, "after\n", content(t, dir, "x.2026-01-30.log"))
 }
 
 func TestDailyFileTakesConcurrentWriters(t *testing.T) {

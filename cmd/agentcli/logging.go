@@ -17,20 +17,22 @@ const lineTime = "2006-01-02T15:04:05.000000Z07:00"
 
 // logs are the loggers of one run.
 type logs struct {
-	all   *slog.Logger // standard output, and the file if there is one
-	file  *slog.Logger // the file alone
-	close func() error // for after the last line
+	all   *slog.Logger   // standard output, and the file if there is one
+	file  *slog.Logger   // the file alone
+	level *slog.LevelVar // of both; it may be set at any time
+	close func() error   // for after the last line
 }
 
 func silentLogs() logs {
 	silent := slog.New(slog.DiscardHandler)
-	return logs{all: silent, file: silent, close: func() error { return nil }}
+	return logs{all: silent, file: silent, level: new(slog.LevelVar), close: func() error { return nil }}
 }
 
 // openLogs logs to out and to the daily file, if there is one.
 func openLogs(out io.Writer, c agent.Config, lookupEnv func(string) (string, bool)) logs {
 	opened := silentLogs()
-	console := consoleHandler(out, c.LogLevel, lookupEnv)
+	opened.level.Set(c.LogLevel)
+	console := consoleHandler(out, opened.level, lookupEnv)
 	opened.all = slog.New(console)
 	if c.LogFile == "" || c.LogKeepDays == 0 {
 		return opened
@@ -38,12 +40,13 @@ func openLogs(out io.Writer, c agent.Config, lookupEnv func(string) (string, boo
 	file := newDailyFile(c.LogFile, c.LogKeepDays, func(err error) {
 		slog.New(console).Warn(err.Error())
 	})
-	lines := lineHandler(file, c.LogLevel)
-	return logs{all: slog.New(slog.NewMultiHandler(console, lines)), file: slog.New(lines), close: file.Close}
+	lines := lineHandler(file, opened.level)
+	opened.all, opened.file, opened.close = slog.New(slog.NewMultiHandler(console, lines)), slog.New(lines), file.Close
+	return opened
 }
 
 // consoleHandler writes for a person at a terminal, else for a machine.
-func consoleHandler(out io.Writer, level slog.Level, lookupEnv func(string) (string, bool)) slog.Handler {
+func consoleHandler(out io.Writer, level slog.Leveler, lookupEnv func(string) (string, bool)) slog.Handler {
 	file, ok := out.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return lineHandler(out, level)
@@ -57,7 +60,7 @@ func consoleHandler(out io.Writer, level slog.Level, lookupEnv func(string) (str
 }
 
 // lineHandler writes key=value lines.
-func lineHandler(out io.Writer, level slog.Level) slog.Handler {
+func lineHandler(out io.Writer, level slog.Leveler) slog.Handler {
 	return slog.NewTextHandler(out, &slog.HandlerOptions{Level: level, ReplaceAttr: lineAttr})
 }
 

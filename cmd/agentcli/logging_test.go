@@ -37,6 +37,26 @@ func TestLogsToPipeAndFile(t *testing.T) {
 	require.NotContains(t, text, "\x1b")
 }
 
+func TestTheLevelIsChangedLive(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var out bytes.Buffer
+	logs := openLogs(&out, agent.Config{LogFile: filepath.Join(dir, "x.log"), LogKeepDays: 2, LogLevel: slog.LevelWarn}, noEnv)
+	log := logs.all.With("component", "x") // as a part of the agent holds it
+	log.Info("one")
+	logs.level.Set(levelTrace)
+	log.Info("two")
+	log.Log(t.Context(), levelTrace, "three")
+	logs.level.Set(levelOff)
+	log.Error("four")
+	require.NoError(t, logs.close())
+	for _, text := range []string{out.String(), content(t, dir, names(t, dir)[0])} {
+		require.Equal(t, 2, strings.Count(text, "\n"))
+		require.Contains(t, text, "msg=two")
+		require.Contains(t, text, "msg=three")
+	}
+}
+
 func TestNoLogFile(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]agent.Config{

@@ -1,0 +1,34 @@
+package agent
+
+import (
+	logtail "github.com/kanade-go/kanade/agent/internal/logs"
+	"github.com/kanade-go/kanade/agent/internal/supervise"
+	"github.com/kanade-go/kanade/agent/internal/telemetry"
+	"github.com/kanade-go/kanade/agent/wire"
+)
+
+// telemetryTasks are what tells the fleet about this host: heartbeats, load,
+// answers to pings, and the end of the log.
+func (a *Agent) telemetryTasks(p *parts) []supervise.Task {
+	if a.opts.hostless {
+		return nil
+	}
+	host := telemetry.New(telemetry.Config{
+		PCID: a.cfg.ID, Version: a.cfg.Version, Transport: p.transport, Logger: a.log.With("component", "telemetry"),
+		Settings: func() (wire.EffectiveConfig, <-chan struct{}) {
+			changed := p.settings.Changed() // first: nothing is missed in between
+			return p.settings.Current(), changed
+		},
+		Complete: func(h *wire.Heartbeat) {
+			if a.opts.verifier != nil { // only it knows
+				h.CommandKeys, h.Enforcing = nil, nil
+			}
+		},
+	})
+	file := a.cfg.LogFile
+	if a.cfg.LogKeepDays == 0 {
+		file = ""
+	}
+	tail := logtail.New(logtail.Config{PCID: a.cfg.ID, File: file, Transport: p.transport, Logger: a.log.With("component", "logs")})
+	return append(host.Tasks(), supervise.Task{Name: "log requests", Run: tail.Run})
+}
