@@ -10,7 +10,7 @@
 //     null for a field that has a default, fractions or signs in an unsigned
 //     field, unknown enum values and more than 128 levels of nesting are errors
 //     that match [ErrDecode]. Names are compared exactly. Unknown keys are
-//     ignored, except in [EmitConfig].
+//     ignored, except in [EmitConfig], [Manifest] and [Execute].
 //   - A decode error names the field and what was expected, and shows at most
 //     64 bytes of the input; strings are shown only where they are an enum value
 //     or a timestamp, so that no script text reaches a log.

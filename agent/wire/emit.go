@@ -13,7 +13,7 @@ var emitNames = []string{"events"}
 func (t EmitType) String() string { return enumName("emit", emitNames, uint8(t)) }
 
 // EmitConfig asks for a script's output to be sent as something else than text.
-// It is the only document here whose unknown keys are an error.
+// Its unknown keys are an error, as those of a [Manifest] are.
 type EmitConfig struct {
 	Type EmitType
 	// WatermarkPath is for the script; the agent ignores it. Optional.
