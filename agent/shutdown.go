@@ -28,6 +28,7 @@ func (s *stages) stop(a *Agent, p *parts) {
 	s.endArrivals(p)
 	s.admission.Stop()
 	work.Wait()
+	p.breakOffDial()
 	s.settings.Stop()
 	a.log.Debug("agent stops: last results go out")
 	s.delivery.Stop()
@@ -37,6 +38,14 @@ func (s *stages) stop(a *Agent, p *parts) {
 		return
 	}
 	a.log.Info("agent stopped")
+}
+
+// breakOffDial ends an attempt to connect. It holds the client's lock for up to
+// 5 s, and everything that ends after this call wants the lock.
+func (p *parts) breakOffDial() {
+	if connected, _ := p.transport.State(); !connected && p.own != nil {
+		p.own.Close()
+	}
 }
 
 // endArrivals lets in what the broker has sent before it knew of the end. Of the

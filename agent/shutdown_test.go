@@ -1,12 +1,15 @@
 package agent_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kanade-go/kanade/agent"
 )
 
 // Of a burst the stream keeps the last command only: what the broker has sent to
@@ -68,4 +71,32 @@ func TestAStubbornScriptHasItsResultAtTheStop(t *testing.T) {
 	t.Logf("stop took %v after a grace of 0", time.Since(began))
 	require.Len(t, s.results("r"), 1, "the result of an orderly stop is lost; the next start says 121")
 	require.EqualValues(t, -1, s.results("r")[0].ExitCode)
+}
+
+// The client dials with its lock held, for up to 5 s: a stop that has used up its
+// grace must not wait for that too.
+func TestAStopWhileTheClientDials(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	proxy := s.throughProxy()
+	running, release := make(chan struct{}), make(chan struct{})
+	defer close(release)
+	deaf := agent.HandlerFunc(func(context.Context, agent.Job) error {
+		close(running)
+		<-release
+		return nil
+	})
+	a, stop := startAgent(t, s.cfg, agent.WithHandler("deaf", deaf, agent.ReportInterrupted))
+	ready(t, a)
+	c := sh("deaf", "")
+	c.Shell = "deaf"
+	s.send(c)
+	<-running
+	proxy.Freeze()
+	proxy.Cut()
+	s.eventually(func() bool { return !a.Status().Connected }, "still connected")
+	began := time.Now()
+	stop()
+	t.Logf("stop took %v", time.Since(began))
+	require.Less(t, time.Since(began), 20*time.Second)
 }

@@ -21,7 +21,7 @@ func TestDecideTakesTheGatesInTheirOrder(t *testing.T) {
 	now := time.Date(2031, 3, 4, 5, 0, 0, 0, time.UTC)
 	base := wire.Command{
 		ID: "job", Version: "1", RequestID: "r", ExecID: "e", Shell: "sh", ScriptObject: "a/1",
-		DeadlineAt: now.Add(-time.Second), RunAs: wire.RunAsUser, Staleness: wire.Staleness{Mode: wire.StalenessStrict, MaxCacheAge: "1m"},
+		DeadlineAt: now.Add(-time.Second), Staleness: wire.Staleness{Mode: wire.StalenessStrict, MaxCacheAge: "1m"},
 	}
 	all := Facts{
 		Now: now, Offline: time.Hour, Killed: true, Shell: errors.New("no such shell"),
@@ -38,7 +38,6 @@ func TestDecideTakesTheGatesInTheirOrder(t *testing.T) {
 		{"pin", func(c *wire.Command, _ *Facts) { c.Version = "2" }, Verdict{ExitCode: 124, Reason: wire.SkippedVersionPin("job", "2", "1")}},
 		{"revoked", func(_ *wire.Command, f *Facts) { f.Script.Revoked = false }, Verdict{ExitCode: 126, Reason: wire.SkippedRevoked("job")}},
 		{"deadline", func(_ *wire.Command, f *Facts) { f.Now = now.Add(-time.Second) }, Verdict{ExitCode: 125, Reason: wire.SkippedDeadline(base.DeadlineAt, now)}},
-		{"run_as", func(c *wire.Command, _ *Facts) { c.RunAs = wire.RunAsSystem }, Verdict{ExitCode: -1, Reason: runAsReason(wire.RunAsUser)}},
 		{"shell", func(_ *wire.Command, f *Facts) { f.Shell = nil }, Verdict{ExitCode: -1, Reason: "no such shell"}},
 	}
 	c, f := base, all

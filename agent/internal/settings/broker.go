@@ -27,9 +27,10 @@ const (
 )
 
 type answer struct {
-	is    presence
-	value string
-	err   error
+	is       presence
+	value    string
+	revision uint64 // of what was found, or of the marker of its deletion
+	err      error
 }
 
 // Headers of the markers that stand for a row that was deleted, or that expired.
@@ -60,7 +61,7 @@ func (b broker) read(ctx context.Context, bucket, key string) answer {
 	case err != nil:
 		return answer{err: fmt.Errorf("settings: read %s from bucket %s: %w", key, bucket, err)}
 	case m.Header.Get(operationHeader) != "" || m.Header.Get(reasonHeader) != "":
-		return answer{is: deleted}
+		return answer{is: deleted, revision: m.Sequence}
 	}
-	return answer{is: found, value: string(m.Data)}
+	return answer{is: found, value: string(m.Data), revision: m.Sequence}
 }

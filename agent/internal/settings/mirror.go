@@ -187,17 +187,22 @@ func (m *mirror) signal() {
 
 // held is what a mirror knows of one key.
 type held struct {
-	value string
-	there bool
-	known bool
-	age   time.Duration
+	value    string
+	there    bool
+	known    bool
+	age      time.Duration
+	revision uint64 // 0 for a row that is gone from the bucket
 }
 
 func (m *mirror) get(key string) held {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	r, there := m.rows[key]
-	return held{value: r.Value, there: there, known: m.known, age: m.age()}
+	h := held{value: r.Value, there: there, known: m.known, age: m.age(), revision: r.Revision}
+	if r.Kept {
+		h.revision = 0
+	}
+	return h
 }
 
 // age is how long the broker may have known better: 0 only while the view is

@@ -119,13 +119,14 @@ func (s *Scripts) ask(ctx context.Context, jobID string) (state wire.ScriptState
 }
 
 // known is what a mirror and the broker know of a key together. Keep: a row that
-// is merely not there does not end what is known.
+// is merely not there does not end what is known. A server that is behind the view
+// knows nothing better: any replica may answer.
 func known(m *mirror, key string, a answer, keep bool) held {
 	if a.err == nil && a.is == noBucket {
 		m.missing()
 	}
 	h := m.get(key)
-	if a.err != nil {
+	if a.err != nil || h.age == 0 && a.revision > 0 && a.revision < h.revision {
 		return h
 	}
 	h.known, h.age = true, 0

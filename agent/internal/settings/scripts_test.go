@@ -175,6 +175,24 @@ func TestWhatTheBrokerSaysOfARow(t *testing.T) {
 	}
 }
 
+// A replica that is behind answers with an older row, or an older deletion.
+func TestAnOlderRowLiftsNoRevocation(t *testing.T) {
+	for name, older := range map[string]func(*bench){
+		"row":      func(b *bench) { b.put(b.bucket("script_status"), "a", "ACTIVE") },
+		"deletion": func(b *bench) { b.delete("script_status") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, nil, func(t *testing.T, b *bench) {
+				older(b)
+				b.bucket("script_current")
+				b.see("script_current", 1)
+				b.see("script_status", 9, "a", "REVOKED")
+				require.Equal(t, wire.ScriptState{Known: true, Revoked: true, Final: true}, b.Scripts().Ask(t.Context(), "a", "1"))
+			})
+		})
+	}
+}
+
 func (b *bench) delete(bucket string) {
 	kv := b.bucket(bucket)
 	b.put(kv, "a", "REVOKED")
