@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -30,6 +31,7 @@ type answer struct {
 	is       presence
 	value    string
 	revision uint64 // of what was found, or of the marker of its deletion
+	put      time.Time
 	err      error
 }
 
@@ -61,7 +63,7 @@ func (b broker) read(ctx context.Context, bucket, key string) answer {
 	case err != nil:
 		return answer{err: fmt.Errorf("settings: read %s from bucket %s: %w", key, bucket, err)}
 	case m.Header.Get(operationHeader) != "" || m.Header.Get(reasonHeader) != "":
-		return answer{is: deleted, revision: m.Sequence}
+		return answer{is: deleted, revision: m.Sequence, put: m.Time}
 	}
-	return answer{is: found, value: string(m.Data), revision: m.Sequence}
+	return answer{is: found, value: string(m.Data), revision: m.Sequence, put: m.Time}
 }

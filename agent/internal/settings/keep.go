@@ -29,7 +29,7 @@ func (m *mirror) watch(ctx context.Context, watch Watch) error {
 // one whose stream has no leader is silent too. It matters only as long as
 // nothing is known.
 func (m *mirror) noteAttempt(ctx context.Context, a retry.Attempt) {
-	if !errors.Is(a.Err, jetstream.ErrBucketNotFound) || m.isKnown() {
+	if !errors.Is(a.Err, jetstream.ErrBucketNotFound) || m.hasRows() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)

@@ -43,7 +43,7 @@ func (m *mirror) load() {
 	}
 	entries := make(map[string]retry.Entry, len(found.Rows))
 	for key, r := range found.Rows {
-		entries[key] = retry.Entry{Value: []byte(r.Value), Revision: r.Revision}
+		entries[key] = retry.Entry{Value: []byte(r.Value), Revision: r.Revision, Created: r.Put}
 	}
 	f, err := m.policy.fold(nil, entries)
 	if err != nil {
@@ -82,7 +82,10 @@ func (m *mirror) dropDeleted(ctx context.Context, f folded) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	for _, key := range f.vanished {
-		if ctx.Err() == nil && m.broker.read(ctx, m.bucket, key).is == deleted {
+		if ctx.Err() != nil {
+			return
+		}
+		if a := m.broker.read(ctx, m.bucket, key); a.is == deleted && !f.rows[key].outdates(a.revision, a.put) {
 			delete(f.rows, key)
 		}
 	}
@@ -130,8 +133,8 @@ func (m *mirror) tell(bad []badRow) {
 	m.told.report(m.bucket, notices)
 }
 
-// missing says that the broker has no such bucket, which makes an empty view of
-// one that was never known. What is known stays.
+// missing says that the broker has no such bucket, which is as good as an empty
+// one as long as no row is known. Rows stay.
 func (m *mirror) missing() {
 	if m.becomeEmpty() {
 		m.changed()
@@ -141,25 +144,29 @@ func (m *mirror) missing() {
 func (m *mirror) becomeEmpty() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.known {
+	if len(m.rows) > 0 {
 		return false
 	}
-	m.rows, m.known, m.stale = map[string]row{}, true, time.Now()
-	m.markUnsaved()
-	return true
+	first := !m.known
+	m.known, m.read, m.stale = true, true, time.Now()
+	if first {
+		m.rows = map[string]row{}
+		m.markUnsaved()
+	}
+	return first
 }
 
-func (m *mirror) isKnown() bool {
+func (m *mirror) hasRows() bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.known
+	return len(m.rows) > 0
 }
 
 // forget drops a row that the broker says was deleted.
-func (m *mirror) forget(key string) {
+func (m *mirror) forget(key string, a answer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.rows[key].Kept {
+	if !m.rows[key].Kept || m.rows[key].outdates(a.revision, a.put) {
 		return // the view will tell
 	}
 	rows := make(map[string]row, len(m.rows))
@@ -187,22 +194,18 @@ func (m *mirror) signal() {
 
 // held is what a mirror knows of one key.
 type held struct {
-	value    string
-	there    bool
-	known    bool
-	age      time.Duration
-	revision uint64 // 0 for a row that is gone from the bucket
+	value string
+	there bool
+	known bool
+	age   time.Duration
+	row   row
 }
 
 func (m *mirror) get(key string) held {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	r, there := m.rows[key]
-	h := held{value: r.Value, there: there, known: m.known, age: m.age(), revision: r.Revision}
-	if r.Kept {
-		h.revision = 0
-	}
-	return h
+	return held{value: r.Value, there: there, known: m.known, age: m.age(), row: r}
 }
 
 // age is how long the broker may have known better: 0 only while the view is

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/retry"
@@ -24,6 +25,7 @@ var errTooMuch = fmt.Errorf("settings: the bucket holds more than %d bytes", max
 type row struct {
 	Value    string
 	Revision uint64
+	Put      time.Time // by the clock of the broker
 	// Kept: it is gone from the bucket, but nobody deleted it.
 	Kept bool
 }
@@ -61,11 +63,7 @@ func (p policy) fold(old map[string]row, view map[string]retry.Entry) (folded, e
 		if _, there := view[key]; there || p.sticky == nil || !p.sticky(before.Value) {
 			continue
 		}
-		if !before.Kept {
-			f.vanished = append(f.vanished, key)
-		}
-		before.Kept = true
-		f.rows[key] = before
+		f.keep(key, before)
 	}
 	slices.Sort(f.vanished)
 	slices.SortFunc(f.bad, func(a, b badRow) int { return strings.Compare(a.Key, b.Key) })
@@ -75,10 +73,29 @@ func (p policy) fold(old map[string]row, view map[string]retry.Entry) (folded, e
 	return f, nil
 }
 
+// keep holds on to a sticky row that the bucket has no more.
+func (f *folded) keep(key string, before row) {
+	if !before.Kept {
+		f.vanished = append(f.vanished, key)
+	}
+	before.Kept = true
+	f.rows[key] = before
+}
+
+// outdates reports that what came is from before r: from a backup, or from a
+// server that is behind. A bucket that was made anew has later times.
+func (r row) outdates(revision uint64, put time.Time) bool {
+	return revision < r.Revision && put.Before(r.Put)
+}
+
 func (p policy) foldEntry(f *folded, old map[string]row, key string, e retry.Entry) {
 	before, had := old[key]
-	if had && before.Value == string(e.Value) {
-		f.rows[key] = row{Value: before.Value, Revision: e.Revision}
+	switch {
+	case had && before.Value == string(e.Value):
+		f.rows[key] = row{Value: before.Value, Revision: e.Revision, Put: e.Created}
+		return
+	case had && p.sticky != nil && p.sticky(before.Value) && before.outdates(e.Revision, e.Created):
+		f.keep(key, before)
 		return
 	}
 	err := wire.KeySafe(key)
@@ -92,7 +109,7 @@ func (p policy) foldEntry(f *folded, old map[string]row, key string, e retry.Ent
 		}
 		return
 	}
-	f.rows[key] = row{Value: string(e.Value), Revision: e.Revision}
+	f.rows[key] = row{Value: string(e.Value), Revision: e.Revision, Put: e.Created}
 }
 
 func size(rows map[string]row) (n int) {

@@ -112,21 +112,21 @@ func (s *Scripts) ask(ctx context.Context, jobID string) (state wire.ScriptState
 	status := s.broker.read(ctx, s.status.bucket, jobID)
 	pin := <-answered
 	if status.is == deleted {
-		s.status.forget(jobID)
+		s.status.forget(jobID, status)
 	}
 	state = s.state(known(s.pins, jobID, pin, false), known(s.status, jobID, status, true))
 	return state, pin.err == nil && status.err == nil
 }
 
 // known is what a mirror and the broker know of a key together. Keep: a row that
-// is merely not there does not end what is known. A server that is behind the view
-// knows nothing better: any replica may answer.
+// is merely not there does not end what is known. A server that is behind the view,
+// or was set back to a backup, knows nothing better.
 func known(m *mirror, key string, a answer, keep bool) held {
 	if a.err == nil && a.is == noBucket {
 		m.missing()
 	}
 	h := m.get(key)
-	if a.err != nil || h.age == 0 && a.revision > 0 && a.revision < h.revision {
+	if a.err != nil || a.revision > 0 && h.row.outdates(a.revision, a.put) {
 		return h
 	}
 	h.known, h.age = true, 0

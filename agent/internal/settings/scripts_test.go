@@ -175,7 +175,8 @@ func TestWhatTheBrokerSaysOfARow(t *testing.T) {
 	}
 }
 
-// A replica that is behind answers with an older row, or an older deletion.
+// A replica that is behind answers with an older row, or an older deletion; a
+// bucket that was set back to a backup has nothing else.
 func TestAnOlderRowLiftsNoRevocation(t *testing.T) {
 	for name, older := range map[string]func(*bench){
 		"row":      func(b *bench) { b.put(b.bucket("script_status"), "a", "ACTIVE") },
@@ -186,8 +187,15 @@ func TestAnOlderRowLiftsNoRevocation(t *testing.T) {
 				older(b)
 				b.bucket("script_current")
 				b.see("script_current", 1)
-				b.see("script_status", 9, "a", "REVOKED")
+				revoked := retry.Entry{Value: []byte("REVOKED"), Revision: 9, Created: time.Now().Add(time.Second)}
+				b.applies["script_status"](retry.View{Entries: map[string]retry.Entry{"a": revoked}})
 				require.Equal(t, wire.ScriptState{Known: true, Revoked: true, Final: true}, b.Scripts().Ask(t.Context(), "a", "1"))
+				b.see("script_status", 1, "a", "ACTIVE") // set back to a backup
+				require.True(t, b.Scripts().Known("a").Revoked)
+				require.True(t, b.Scripts().Ask(t.Context(), "a", "1").Revoked)
+				again := retry.Entry{Value: []byte("ACTIVE"), Revision: 2, Created: time.Now().Add(time.Minute)}
+				b.applies["script_status"](retry.View{Entries: map[string]retry.Entry{"a": again}})
+				require.False(t, b.Scripts().Known("a").Revoked)
 			})
 		})
 	}
@@ -304,5 +312,20 @@ func TestAMissingBucketIsAnEmptyOneForWhoKnowsNothing(t *testing.T) {
 		b.groups.noteAttempt(t.Context(), missing)
 		require.Equal(t, []string{"a"}, b.groupsNow(), "what is known stays")
 		require.Equal(t, asked, c.count())
+	})
+}
+
+// A fleet without these buckets has its strict commands run after a short drop.
+func TestABucketThatIsMissingIsKnownSinceItWasLastMissed(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		missing := retry.Attempt{Err: jetstream.ErrBucketNotFound}
+		for range 3 {
+			time.Sleep(time.Hour)
+			b.scripts.pins.noteAttempt(t.Context(), missing)
+			b.scripts.status.noteAttempt(t.Context(), missing)
+		}
+		b.connect(false)
+		time.Sleep(10 * time.Second)
+		require.Equal(t, 10*time.Second, b.Scripts().Ask(t.Context(), "a", "1").Age)
 	})
 }

@@ -48,17 +48,18 @@ type snapshotBody struct {
 }
 
 type snapshotRow struct {
-	Key      string `json:"key"`
-	Value    string `json:"value"`
-	Revision uint64 `json:"revision"`
-	Kept     bool   `json:"kept,omitempty"`
+	Key      string    `json:"key"`
+	Value    string    `json:"value"`
+	Revision uint64    `json:"revision"`
+	Put      time.Time `json:"put,omitzero"`
+	Kept     bool      `json:"kept,omitempty"`
 }
 
 func (s snapshot) encode() ([]byte, error) {
 	body := snapshotBody{PCID: s.PCID, Bucket: s.Bucket, Saved: s.Saved.UTC(), Rows: make([]snapshotRow, 0, len(s.Rows))}
 	for _, key := range slices.Sorted(maps.Keys(s.Rows)) {
 		r := s.Rows[key]
-		body.Rows = append(body.Rows, snapshotRow{Key: key, Value: r.Value, Revision: r.Revision, Kept: r.Kept})
+		body.Rows = append(body.Rows, snapshotRow{Key: key, Value: r.Value, Revision: r.Revision, Put: r.Put.UTC(), Kept: r.Kept})
 	}
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -96,7 +97,7 @@ func decodeSnapshot(data []byte) (snapshot, error) {
 	}
 	s := snapshot{PCID: body.PCID, Bucket: body.Bucket, Saved: body.Saved, Rows: make(map[string]row, len(body.Rows))}
 	for _, r := range body.Rows {
-		s.Rows[r.Key] = row{Value: r.Value, Revision: r.Revision, Kept: r.Kept}
+		s.Rows[r.Key] = row{Value: r.Value, Revision: r.Revision, Put: r.Put, Kept: r.Kept}
 	}
 	return s, nil
 }
