@@ -141,7 +141,7 @@ func TestAFrozenBrokerIsNoticed(t *testing.T) {
 	began := time.Now()
 	require.Eventually(t, func() bool { return nc.ConnectedUrl() == other.URL() }, patience, time.Millisecond)
 	t.Logf("pings every 200 ms, 2 outstanding: on the other broker %v after the freeze", time.Since(began).Round(time.Millisecond))
-	require.Contains(t, log.String(), nats.ErrStaleConnection.Error())
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), nats.ErrStaleConnection.Error()) }, patience, time.Millisecond)
 	frozen.Resume()
 }
 
