@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -89,11 +90,22 @@ func (r *report) failed(_ *nats.Conn, err error) {
 func (r *report) level(err error) slog.Level {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.reasons[err.Error()] || len(r.reasons) >= maxReasons {
+	reason := reasonOf(err)
+	if r.reasons[reason] || len(r.reasons) >= maxReasons {
 		return slog.LevelDebug
 	}
-	r.reasons[err.Error()] = true
+	r.reasons[reason] = true
 	return slog.LevelWarn
+}
+
+// reasonOf is the text of an error without our own address, which is another one
+// at each attempt.
+func reasonOf(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Source != nil {
+		return strings.ReplaceAll(err.Error(), op.Source.String()+"->", "")
+	}
+	return err.Error()
 }
 
 func (r *report) lost(nc *nats.Conn, err error) {

@@ -201,3 +201,17 @@ type scripted struct {
 
 func (s *scripted) Read(p []byte) (int, error)  { return s.in.Read(p) }
 func (s *scripted) Write(p []byte) (int, error) { return len(p), nil }
+
+// The port that we dial from is another one each time, and no reason.
+func TestAFrozenServerIsOneReason(t *testing.T) {
+	t.Parallel()
+	var log syncBuffer
+	r := newReport(slog.New(slog.NewTextHandler(&log, nil)))
+	for port := range 50 {
+		r.failed(nil, fmt.Errorf("read greeting: %w", &net.OpError{
+			Op: "read", Net: "tcp", Source: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 40000 + port},
+			Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4222}, Err: os.ErrDeadlineExceeded,
+		}))
+	}
+	require.Equal(t, 1, strings.Count(log.String(), "level=WARN"))
+}
