@@ -17,8 +17,9 @@ func Example() {
 	board := health.NewBoard(time.Now)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	changed := board.Changed() // before there is anything to miss
 	go func() {
-		<-board.Changed()
+		<-changed
 		for _, r := range board.Resources() {
 			fmt.Printf("waiting for %s: %s (%s)\n", r.Name, r.Error, r.Reason)
 		}
