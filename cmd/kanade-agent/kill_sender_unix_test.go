@@ -113,6 +113,10 @@ func createStreams(t *testing.T, nc *nats.Conn) jetstream.Stream {
 			results = s
 		}
 	}
+	for _, b := range wire.Buckets() {
+		_, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: b.Name, History: b.History})
+		require.NoError(t, err)
+	}
 	return results
 }
 

@@ -9,10 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
-	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
@@ -28,12 +26,7 @@ func status(t *testing.T, state string) (out string, code int) {
 func TestStatusOfAnAgentThatIsKilled(t *testing.T) {
 	t.Parallel()
 	broker := jstest.StartBroker(t)
-	js, err := jetstream.New(broker.Connect())
-	require.NoError(t, err)
-	for _, s := range wire.Streams() {
-		_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: s.Name, Subjects: s.Subjects})
-		require.NoError(t, err)
-	}
+	createStreams(t, broker.Connect())
 	state := filepath.Join(t.TempDir(), "state")
 	eventually := func(want int, says string) {
 		t.Helper()
