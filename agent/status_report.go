@@ -106,8 +106,8 @@ type denials interface {
 }
 
 // denialsTask keeps which subjects the broker refuses, from this call on. Nothing
-// says when it does not any more; but a connection whose permissions change is made
-// anew.
+// says when it does not any more: a permission that is granted while the connection
+// stays up is listed as refused until the connection is made anew.
 func (p *parts) denialsTask() supervise.Task {
 	noted := &denialNotes{board: p.report.board, names: make(map[string]bool)}
 	stop := func() {}

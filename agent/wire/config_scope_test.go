@@ -125,12 +125,12 @@ func TestMembersLeavesOutWhatCannotBeAGroup(t *testing.T) {
 	require.Equal(t, []string{"ok"}, members)
 
 	var many []string
-	for i := range 2 * maxGroups {
+	for i := range 2 * MaxGroups {
 		many = append(many, fmt.Sprintf("g%04d", i))
 	}
 	members, err = AgentGroups{Groups: many}.Members()
 	require.ErrorContains(t, err, "512 are more than the 256 that a host can be in")
-	require.Equal(t, many[:maxGroups], members)
+	require.Equal(t, many[:MaxGroups], members)
 
 	for i := range many {
 		many[i] += ".*"

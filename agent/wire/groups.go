@@ -14,9 +14,9 @@ type AgentGroups struct {
 	Groups []string
 }
 
-// maxGroups bounds the groups of one host: each of them is a subscription, a
+// MaxGroups bounds the groups of one host: each of them is a subscription, a
 // filter of its consumer and a key that it watches.
-const maxGroups = 256
+const MaxGroups = 256
 
 // DecodeAgentGroups reads a membership. The error matches [ErrDecode].
 func DecodeAgentGroups(data []byte) (AgentGroups, error) {
@@ -41,11 +41,11 @@ func DecodeAgentGroups(data []byte) (AgentGroups, error) {
 // error, which matches [ErrInvalid]; so is what is more than 256 groups.
 func (g AgentGroups) Members() ([]string, error) {
 	names := slices.Compact(slices.Sorted(slices.Values(g.Groups)))
-	members := make([]string, 0, min(len(names), maxGroups))
+	members := make([]string, 0, min(len(names), MaxGroups))
 	var errs []error
 	for i, name := range names {
-		if len(members) == maxGroups {
-			errs = append(errs, fmt.Errorf("%w groups: %d are more than the %d that a host can be in", ErrInvalid, len(members)+len(names)-i, maxGroups))
+		if len(members) == MaxGroups {
+			errs = append(errs, fmt.Errorf("%w groups: %d are more than the %d that a host can be in", ErrInvalid, len(members)+len(names)-i, MaxGroups))
 			break
 		}
 		if err := checkTokens(name, maxNameBytes); err != nil {

@@ -14,7 +14,7 @@ type Groups func() (groups []string, changed <-chan struct{})
 
 // MaxGroups is how many groups of a host count, in alphabetical order: each is a
 // subscription and a filter of the consumer.
-const MaxGroups = 256
+const MaxGroups = wire.MaxGroups
 
 // ask is the answer of groups; without groups, none are known for good.
 func (groups Groups) ask() ([]string, <-chan struct{}) {

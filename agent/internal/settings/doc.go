@@ -38,6 +38,13 @@
 //     a group's command is meant for this host.
 //   - A pc_id, group or job id that no key can hold (see wire.KeySafe) has no row,
 //     so it has no settings, no pin and no revocation of its own.
+//   - Beside what retry.WatchKV needs, the agent's user must be allowed to ask for
+//     $JS.API.STREAM.INFO.KV_<bucket> and for single messages of it. Without that,
+//     a bucket that is missing stays unknown and commands wait, and a deleted
+//     revocation stays in force.
+//   - Revocations whose rows are gone count towards the 8 MiB.
+//   - A snapshot that cannot be read at the start, although it is whole, is replaced
+//     by the next view; what only it knew is then forgotten.
 //   - Bursts of changes share a write of the snapshot: a power cut forgets at most
 //     the last second of them, and only until the broker is there again.
 package settings

@@ -26,8 +26,8 @@ func (m *mirror) watch(ctx context.Context, watch Watch) error {
 }
 
 // noteAttempt finds out whether a bucket that nobody answers for does not exist:
-// one whose stream has no leader is silent too. It matters only as long as
-// nothing is known.
+// one whose stream has no leader is silent too. It matters only as long as no
+// row is known.
 func (m *mirror) noteAttempt(ctx context.Context, a retry.Attempt) {
 	if !errors.Is(a.Err, jetstream.ErrBucketNotFound) || m.hasRows() {
 		return
