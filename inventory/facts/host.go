@@ -82,3 +82,29 @@ func present[T any](section *T) any {
 	}
 	return section
 }
+
+// New returns a pointer to an empty section of that name, to unmarshal into; nil
+// if there is none.
+func New(name string) any {
+	switch name {
+	case SectionOS:
+		return new(OS)
+	case SectionHardware:
+		return new(Hardware)
+	case SectionStorage:
+		return new(Storage)
+	case SectionNetwork:
+		return new(Network)
+	case SectionSoftware:
+		return new(Software)
+	case SectionUpdates:
+		return new(Updates)
+	case SectionServices:
+		return new(Services)
+	case SectionAccounts:
+		return new(Accounts)
+	case SectionSecurity:
+		return new(Security)
+	}
+	return nil
+}

@@ -1,0 +1,7 @@
+//go:build !windows
+
+package inventory
+
+import "os/exec"
+
+func hidden(*exec.Cmd) {}
