@@ -1,3 +1,19 @@
 package inventory
 
-func systemProbes(o options) map[string]probe { _ = o; return map[string]probe{} }
+import "github.com/kanade-go/kanade/inventory/facts"
+
+// systemProbes read a Linux host from its file systems.
+func systemProbes(o options) map[string]probe {
+	t := tree{o.root}
+	return map[string]probe{
+		facts.SectionOS:       t.os,
+		facts.SectionHardware: t.hardware,
+		facts.SectionStorage:  t.storage,
+		facts.SectionNetwork:  t.network,
+		facts.SectionSoftware: t.software,
+		facts.SectionUpdates:  t.updates,
+		facts.SectionServices: t.services,
+		facts.SectionAccounts: t.accounts,
+		facts.SectionSecurity: t.security,
+	}
+}

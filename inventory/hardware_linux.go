@@ -1,0 +1,114 @@
+package inventory
+
+import (
+	"context"
+	"strings"
+
+	"github.com/kanade-go/kanade/inventory/facts"
+)
+
+func (t tree) hardware(_ context.Context, n *notes) (any, error) {
+	memory := t.memory(n)
+	return &facts.Hardware{
+		Vendor:   t.dmi("sys_vendor"),
+		Model:    first(t.dmi("product_name"), clean(t.text("/proc/device-tree/model"))),
+		SKU:      t.dmi("product_sku"),
+		Serial:   first(t.dmi("product_serial"), clean(t.text("/proc/device-tree/serial-number"))),
+		UUID:     strings.ToLower(t.dmi("product_uuid")),
+		AssetTag: t.dmi("chassis_asset_tag"),
+		Chassis:  t.chassis(),
+		Board:    facts.Board{Vendor: t.dmi("board_vendor"), Model: t.dmi("board_name"), Serial: t.dmi("board_serial")},
+		BIOS:     t.bios(),
+		TPM:      t.tpm(),
+		CPUs:     t.cpus(n),
+
+		RAMBytes: memory["MemTotal"], SwapBytes: memory["SwapTotal"],
+		MemoryModules: t.memoryModules(n),
+		GPUs:          t.gpus(n),
+		Batteries:     t.batteries(),
+		Monitors:      t.monitors(),
+	}, nil
+}
+
+// placeholders are what makers leave in the firmware's tables.
+var placeholders = map[string]bool{
+	"to be filled by o.e.m.": true, "default string": true, "not specified": true, "none": true, "system serial number": true,
+	"system product name": true, "system manufacturer": true, "no asset tag": true, "not applicable": true, "0123456789": true, "unknown": true,
+}
+
+// dmi is one value of the firmware's tables. Serial numbers and the UUID can only
+// be read by root.
+func (t tree) dmi(name string) string {
+	return meant(t.text("/sys/class/dmi/id/" + name))
+}
+
+func meant(value string) string {
+	if placeholders[strings.ToLower(value)] {
+		return ""
+	}
+	return value
+}
+
+// chassisTypes are those of the SMBIOS specification, table 17, in the few words
+// that matter.
+var chassisTypes = map[uint64]string{
+	1: "", 3: "desktop", 4: "desktop", 5: "desktop", 6: "desktop", 7: "desktop", 8: "laptop", 9: "laptop", 10: "laptop", 11: "handheld",
+	12: "dock", 13: "desktop", 14: "laptop", 15: "desktop", 16: "desktop", 17: "server", 23: "server", 24: "desktop", 25: "server", 28: "server",
+	29: "server", 30: "tablet", 31: "laptop", 32: "laptop", 33: "embedded", 34: "embedded", 35: "desktop", 36: "desktop",
+}
+
+func (t tree) chassis() string {
+	if t.virtual() != "" {
+		return "virtual"
+	}
+	return chassisTypes[t.number("/sys/class/dmi/id/chassis_type")]
+}
+
+// secureBootVar is the variable of the UEFI specification; its fifth byte counts.
+const secureBootVar = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+func (t tree) bios() facts.BIOS {
+	b := facts.BIOS{Vendor: t.dmi("bios_vendor"), Version: t.dmi("bios_version"), Date: isoDate(t.dmi("bios_date"))}
+	if b.Vendor == "" && !t.exists("/sys/firmware/efi") {
+		return b
+	}
+	uefi := t.exists("/sys/firmware/efi")
+	b.UEFI = &uefi
+	if value, err := t.bytes(secureBootVar); err == nil && len(value) > 4 {
+		on := value[4] == 1
+		b.SecureBoot = &on
+	}
+	return b
+}
+
+// isoDate turns the date of the SMBIOS, 03/18/2024, into 2024-03-18.
+func isoDate(s string) string {
+	parts := strings.Split(s, "/")
+	if len(parts) != 3 || len(parts[2]) != 4 {
+		return s
+	}
+	return parts[2] + "-" + parts[0] + "-" + parts[1]
+}
+
+func (t tree) tpm() *facts.TPM {
+	if !t.exists("/sys/class/tpm/tpm0") {
+		return nil
+	}
+	yes, version := true, "1.2"
+	if t.text("/sys/class/tpm/tpm0/tpm_version_major") == "2" {
+		version = "2.0"
+	}
+	return &facts.TPM{Version: version, Enabled: &yes}
+}
+
+// memory has the sizes of /proc/meminfo in bytes.
+func (t tree) memory(n *notes) map[string]uint64 {
+	sizes := make(map[string]uint64)
+	t.lines("/proc/meminfo", n, func(line string) {
+		name, value, _ := strings.Cut(line, ":")
+		if kib, ok := strings.CutSuffix(strings.TrimSpace(value), " kB"); ok {
+			sizes[name] = parse(kib) << 10
+		}
+	})
+	return sizes
+}

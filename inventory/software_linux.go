@@ -1,0 +1,201 @@
+package inventory
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kanade-go/kanade/inventory/facts"
+)
+
+// maxPrograms bounds a list. A workstation with everything has 10,000.
+const maxPrograms = 100_000
+
+var errTooManyPrograms = errors.New("more than 100000 programs are installed; the rest is left out")
+
+func (t tree) software(ctx context.Context, n *notes) (any, error) {
+	s := &facts.Software{Programs: []facts.Program{}}
+	var err error
+	for _, list := range []func(*notes, func(facts.Program)){t.dpkg, t.apk, t.pacman, t.snaps, t.flatpaks} {
+		if ctx.Err() != nil {
+			return s, ctx.Err()
+		}
+		list(n, func(p facts.Program) {
+			if p.Name == "" {
+				return
+			}
+			if len(s.Programs) == maxPrograms {
+				err = errTooManyPrograms
+				return
+			}
+			p.Scope = first(p.Scope, "machine")
+			s.Programs = append(s.Programs, p)
+		})
+	}
+	slices.SortFunc(s.Programs, byName)
+	return s, err
+}
+
+func byName(a, b facts.Program) int {
+	return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Arch, b.Arch),
+		cmp.Compare(a.Version, b.Version), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.ID, b.ID))
+}
+
+// paragraphs yields blocks of lines "Key: value" with empty lines between; lines
+// that go on begin with a blank and are left out.
+func (t tree) paragraphs(name string, n *notes, each func(map[string]string)) {
+	block := make(map[string]string)
+	flush := func() {
+		if len(block) > 0 {
+			each(block)
+			clear(block)
+		}
+	}
+	t.lines(name, n, func(line string) {
+		if line == "" {
+			flush()
+			return
+		}
+		if key, value, ok := strings.Cut(line, ":"); ok && line[0] != ' ' && line[0] != '\t' {
+			block[key] = clean(value)
+		}
+	})
+	flush()
+}
+
+// dpkg reads the status of Debian's packages. When one was installed is the time
+// of its list of files.
+func (t tree) dpkg(n *notes, add func(facts.Program)) {
+	files := []string{"/var/lib/dpkg/status"}
+	for _, name := range t.names("/var/lib/dpkg/status.d") { // images without dpkg
+		if !strings.HasSuffix(name, ".md5sums") {
+			files = append(files, "/var/lib/dpkg/status.d/"+name)
+		}
+	}
+	for _, name := range files {
+		t.paragraphs(name, n, func(p map[string]string) {
+			if status := p["Status"]; status != "" && !strings.HasSuffix(status, " installed") {
+				return
+			}
+			info := "/var/lib/dpkg/info/" + filepath.Base(p["Package"])
+			installed := t.changed(info + ".list")
+			if installed == nil {
+				installed = t.changed(info + ":" + filepath.Base(p["Architecture"]) + ".list")
+			}
+			add(facts.Program{
+				Name: p["Package"], Version: p["Version"], Publisher: p["Maintainer"], Arch: p["Architecture"], Section: p["Section"],
+				Source: "dpkg", ID: p["Package"], Bytes: parse(p["Installed-Size"]) << 10, Installed: installed,
+			})
+		})
+	}
+}
+
+// apk reads Alpine's list: lines of a letter, a colon and a value.
+func (t tree) apk(n *notes, add func(facts.Program)) {
+	for _, name := range []string{"/lib/apk/db/installed", "/usr/lib/apk/db/installed"} {
+		t.paragraphs(name, n, func(p map[string]string) {
+			add(facts.Program{
+				Name: p["P"], Version: p["V"], Arch: p["A"], Publisher: p["m"], Source: "apk", ID: p["P"], Bytes: parse(p["I"]),
+			})
+		})
+	}
+}
+
+// pacman reads the folder of a package each: a line %NAME%, then its values.
+func (t tree) pacman(n *notes, add func(facts.Program)) {
+	const dir = "/var/lib/pacman/local/"
+	for _, name := range t.names(dir) {
+		values, key := make(map[string]string), ""
+		t.lines(dir+name+"/desc", n, func(line string) {
+			switch {
+			case strings.HasPrefix(line, "%") && strings.HasSuffix(line, "%"):
+				key = line
+			case values[key] == "":
+				values[key] = clean(line)
+			}
+		})
+		add(facts.Program{
+			Name: values["%NAME%"], Version: values["%VERSION%"], Arch: values["%ARCH%"], Publisher: values["%PACKAGER%"],
+			Source: "pacman", ID: values["%NAME%"], Bytes: parse(values["%SIZE%"]), Installed: seconds(values["%INSTALLDATE%"]),
+		})
+	}
+}
+
+func seconds(s string) *time.Time {
+	n := parse(s)
+	if n == 0 || n > 1<<40 {
+		return nil
+	}
+	return moment(time.Unix(int64(n), 0))
+}
+
+// snaps are those that are in use: /snap/<name>/current.
+func (t tree) snaps(n *notes, add func(facts.Program)) {
+	for _, base := range []string{"/snap", "/var/lib/snapd/snap"} {
+		for _, name := range t.names(base) {
+			meta := base + "/" + name + "/current/meta/snap.yaml"
+			if !t.exists(meta) {
+				continue
+			}
+			version := ""
+			t.lines(meta, n, func(line string) {
+				if value, ok := strings.CutPrefix(line, "version:"); ok && version == "" {
+					version = clean(strings.Trim(strings.TrimSpace(value), `'"`))
+				}
+			})
+			add(facts.Program{Name: name, Version: version, Source: "snap", ID: name, Installed: t.changed("/var/lib/snapd/snaps/" + name + "_" + t.link(base+"/"+name+"/current") + ".snap")})
+		}
+		if t.link(base) != "" || len(t.names(base)) > 0 {
+			return // the second place is often a link to the first
+		}
+	}
+}
+
+// flatpaks of the machine and of each user with a home.
+func (t tree) flatpaks(n *notes, add func(facts.Program)) {
+	t.flatpaksIn("/var/lib/flatpak/app", "machine", n, add)
+	for _, user := range t.names("/home") {
+		t.flatpaksIn("/home/"+user+"/.local/share/flatpak/app", "user:"+user, n, add)
+	}
+}
+
+func (t tree) flatpaksIn(dir, scope string, n *notes, add func(facts.Program)) {
+	for _, id := range t.names(dir) {
+		active := dir + "/" + id + "/current/active/"
+		if !t.exists(active + "metadata") {
+			continue
+		}
+		name, version := t.appData(active+"export/share/metainfo/"+id+".metainfo.xml", n)
+		add(facts.Program{Name: first(name, id), Version: version, Source: "flatpak", Scope: scope, ID: id, Installed: t.changed(active + "metadata")})
+	}
+}
+
+// appData finds name and newest version in an AppStream file.
+func (t tree) appData(file string, n *notes) (name, version string) {
+	t.lines(file, n, func(line string) {
+		if name == "" {
+			name = between(line, "<name>", "</name>")
+		}
+		if version == "" {
+			version = between(after(line, "<release "), `version="`, `"`)
+		}
+	})
+	return name, version
+}
+
+func after(s, sign string) string {
+	_, rest, _ := strings.Cut(s, sign)
+	return rest
+}
+
+func between(s, open, end string) string {
+	text, _, ok := strings.Cut(after(s, open), end)
+	if !ok {
+		return ""
+	}
+	return clean(text)
+}
