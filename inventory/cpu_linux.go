@@ -4,20 +4,10 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/kanade-go/kanade/inventory/facts"
 )
-
-// parse is a whole number, or 0.
-func parse(s string) uint64 {
-	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
-}
 
 // cpus counts the logical processors of /proc/cpuinfo by socket and core. ARM
 // names no sockets there; sysfs does.

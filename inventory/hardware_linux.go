@@ -30,23 +30,10 @@ func (t tree) hardware(_ context.Context, n *notes) (any, error) {
 	}, nil
 }
 
-// placeholders are what makers leave in the firmware's tables.
-var placeholders = map[string]bool{
-	"to be filled by o.e.m.": true, "default string": true, "not specified": true, "none": true, "system serial number": true,
-	"system product name": true, "system manufacturer": true, "no asset tag": true, "not applicable": true, "0123456789": true, "unknown": true,
-}
-
 // dmi is one value of the firmware's tables. Serial numbers and the UUID can only
 // be read by root.
 func (t tree) dmi(name string) string {
 	return meant(t.text("/sys/class/dmi/id/" + name))
-}
-
-func meant(value string) string {
-	if placeholders[strings.ToLower(value)] {
-		return ""
-	}
-	return value
 }
 
 // chassisTypes are those of the SMBIOS specification, table 17, in the few words

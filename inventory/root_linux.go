@@ -45,12 +45,6 @@ func (t tree) text(name string) string {
 	return clean(string(data))
 }
 
-// clean makes text of what may hold anything.
-func clean(s string) string {
-	s, _, _ = strings.Cut(s, "\x00")
-	return strings.TrimSpace(strings.ToValidUTF8(s, "\ufffd"))
-}
-
 func (t tree) number(name string) uint64 {
 	n, err := strconv.ParseUint(t.text(name), 10, 64)
 	if err != nil {
@@ -92,25 +86,6 @@ func (t tree) changed(name string) *time.Time {
 		return nil
 	}
 	return moment(info.ModTime())
-}
-
-// moment is a time as facts have it; nil for none.
-func moment(at time.Time) *time.Time {
-	if at.IsZero() {
-		return nil
-	}
-	at = at.UTC().Truncate(time.Second)
-	return &at
-}
-
-// first is the first text that is not empty.
-func first(all ...string) string {
-	for _, s := range all {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }
 
 // lines yields the lines of a file. What cannot be read is noted, unless it is

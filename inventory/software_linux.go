@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +19,7 @@ var errTooManyPrograms = errors.New("more than 100000 programs are installed; th
 func (t tree) software(ctx context.Context, n *notes) (any, error) {
 	s := &facts.Software{Programs: []facts.Program{}}
 	var err error
-	for _, list := range []func(*notes, func(facts.Program)){t.dpkg, t.apk, t.pacman, t.snaps, t.flatpaks} {
+	for _, list := range []func(*notes, func(facts.Program)){t.dpkg, t.rpm, t.apk, t.pacman, t.snaps, t.flatpaks} {
 		if ctx.Err() != nil {
 			return s, ctx.Err()
 		}
@@ -76,15 +75,20 @@ func (t tree) dpkg(n *notes, add func(facts.Program)) {
 			files = append(files, "/var/lib/dpkg/status.d/"+name)
 		}
 	}
+	info := make(map[string]bool)
+	for _, name := range t.names("/var/lib/dpkg/info") {
+		info[name] = true
+	}
 	for _, name := range files {
 		t.paragraphs(name, n, func(p map[string]string) {
 			if status := p["Status"]; status != "" && !strings.HasSuffix(status, " installed") {
 				return
 			}
-			info := "/var/lib/dpkg/info/" + filepath.Base(p["Package"])
-			installed := t.changed(info + ".list")
-			if installed == nil {
-				installed = t.changed(info + ":" + filepath.Base(p["Architecture"]) + ".list")
+			var installed *time.Time
+			for _, list := range []string{p["Package"] + ".list", p["Package"] + ":" + p["Architecture"] + ".list"} {
+				if info[list] {
+					installed = t.changed("/var/lib/dpkg/info/" + list)
+				}
 			}
 			add(facts.Program{
 				Name: p["Package"], Version: p["Version"], Publisher: p["Maintainer"], Arch: p["Architecture"], Section: p["Section"],
@@ -109,6 +113,9 @@ func (t tree) apk(n *notes, add func(facts.Program)) {
 func (t tree) pacman(n *notes, add func(facts.Program)) {
 	const dir = "/var/lib/pacman/local/"
 	for _, name := range t.names(dir) {
+		if !t.exists(dir + name + "/desc") {
+			continue
+		}
 		values, key := make(map[string]string), ""
 		t.lines(dir+name+"/desc", n, func(line string) {
 			switch {
@@ -123,14 +130,6 @@ func (t tree) pacman(n *notes, add func(facts.Program)) {
 			Source: "pacman", ID: values["%NAME%"], Bytes: parse(values["%SIZE%"]), Installed: seconds(values["%INSTALLDATE%"]),
 		})
 	}
-}
-
-func seconds(s string) *time.Time {
-	n := parse(s)
-	if n == 0 || n > 1<<40 {
-		return nil
-	}
-	return moment(time.Unix(int64(n), 0))
 }
 
 // snaps are those that are in use: /snap/<name>/current.
