@@ -97,8 +97,9 @@ func (l *Local) start(ctx context.Context, name string) *collection {
 		c.done <- outcome{err: ErrBusy}
 	default:
 		go func() {
-			defer l.release(name)
-			c.done <- protected(c.ctx, p, c.notes)
+			o := protected(c.ctx, p, c.notes)
+			l.release(name) // before anybody hears of it, and comes again
+			c.done <- o
 		}()
 	}
 	return c

@@ -103,3 +103,12 @@ func TestNotesAreBounded(t *testing.T) {
 	require.Len(t, all, maxNotes+1)
 	require.Equal(t, "and 84 problems more", all[maxNotes].Text)
 }
+
+// Who comes again at once is not refused.
+func TestCollectionsOneAfterTheOther(t *testing.T) {
+	l := bare(section("quick", func(context.Context, *notes) (any, error) { return 1, nil }))
+	for range 1000 {
+		_, err := l.Collect(t.Context())
+		require.NoError(t, err)
+	}
+}
