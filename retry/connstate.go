@@ -2,6 +2,7 @@ package retry
 
 import (
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -32,16 +33,32 @@ func (s *connState) set(connected bool) {
 	s.changed = make(chan struct{})
 }
 
+// firstLook is how long FromNATS waits to hear the state of a connection. One whose lock is held, for a write to a server that
+// does not read, tells later, and counts as down until then.
+const firstLook = 2 * time.Second
+
 // followState keeps the state up to date until nc is closed. It uses a status listener of its own, so the handlers that
 // were set on nc stay in place. The listener is registered before the first look, so no change falls between the two.
 func followState(nc *nats.Conn) *connState {
-	events := nc.StatusChanged()
-	s := newConnState(nc.IsConnected())
-	if nc.IsClosed() {
-		close(s.closed)
-		return s
+	s := newConnState(false)
+	looked := make(chan struct{})
+	go func() {
+		events := nc.StatusChanged()
+		s.set(nc.IsConnected())
+		if nc.IsClosed() {
+			close(s.closed)
+			close(looked)
+			return
+		}
+		close(looked)
+		s.follow(events, nc.Status)
+	}()
+	timer := time.NewTimer(firstLook)
+	defer timer.Stop()
+	select {
+	case <-looked:
+	case <-timer.C:
 	}
-	go s.follow(events, nc.Status)
 	return s
 }
 

@@ -29,6 +29,10 @@ const (
 	pullExpiry = 30 * time.Second
 	// soundAfter is how long the consumer must have been open for its next failure to count as the first.
 	soundAfter = time.Minute
+	// removalTime is how long a deleted consumer is left alone before it is made anew. nats-server 2.15 tells of the deletion
+	// first and then removes the consumer's folder, trying for up to a second; a consumer of the same name that is made
+	// meanwhile loses its own folder to that. It delivers, but refuses every update, and is gone after the server's restart.
+	removalTime = 2 * time.Second
 )
 
 // Consume keeps a durable pull consumer of stream and calls handle with its messages, one at a time and in the order in
@@ -36,7 +40,8 @@ const (
 //
 // It waits for the stream, makes the consumer or brings the existing one to cfg, and does so again whenever that may be
 // needed: after a reconnect, when the consumer or the stream was deleted or made anew, when cfg answers otherwise, when
-// another server leads the consumer, and when the server is silent (30 s). Each time costs one request. What was acked
+// another server leads the consumer, and when the server is silent (30 s). Each time costs one request. A deleted consumer is
+// left alone for 2 s first, until the server has removed what it stored of it. What was acked
 // does not come again; new filters count from where the consumer is. Give it a Transport (WithTransport): without one a
 // reconnect to a broker that has lost its streams is noticed after those 30 s only, an election after as long.
 //
@@ -182,6 +187,9 @@ func (c *consumption) breathe(ctx context.Context, reason error) error {
 	default:
 		if c.failures++; c.failures > 1 {
 			wait = c.o.backoff.Jittered(c.failures - 1)
+		}
+		if errors.Is(reason, jetstream.ErrConsumerDeleted) {
+			wait = max(wait, removalTime+c.o.spread())
 		}
 		p := progress{what: c.what(), log: c.o.log, onAttempt: c.o.onAttempt, failures: c.failures - 1}
 		p.failed(ctx, reason, wait)

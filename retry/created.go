@@ -24,7 +24,7 @@ func newCreationNotice(t Transport, stream string, log *slog.Logger) *creationNo
 	return &creationNotice{transport: t, subject: streamCreatedPrefix + stream, log: log, heard: make(chan struct{}, 1)}
 }
 
-// listen subscribes, once. It is called after a lookup that found nothing, so the name is one that a server has accepted,
+// listen subscribes, unless it has. It is called after a lookup that found nothing, so the name is one that a server has accepted,
 // and whatever is created before the subscription stands is found by the next attempt.
 func (n *creationNotice) listen() {
 	if n.transport == nil || n.sub != nil {
@@ -45,6 +45,7 @@ func (n *creationNotice) ring() {
 	}
 }
 
+// stop ends the subscription until listen is called again. What was heard and not read yet stays.
 func (n *creationNotice) stop() {
 	if n.sub == nil {
 		return
@@ -52,4 +53,5 @@ func (n *creationNotice) stop() {
 	if err := n.sub.Stop(); err != nil {
 		n.log.Debug("listening for creation did not stop cleanly", "subject", n.subject, "error", err)
 	}
+	n.sub = nil
 }

@@ -45,8 +45,8 @@
 //   - apply gets the whole view, from one goroutine, only when contents or freshness differ. An absent key is absent.
 //   - The last good view survives everything; View.Stale says since when it could not be refreshed, counted from the loss of
 //     the connection, or from the first read that failed.
-//   - After a reconnect the keys are read at once, within DefaultReadSpread. After a write the key is read, within the same
-//     spread; many writes at once are one read, and while they go on the reads move apart, up to 2 s. A read may be behind
+//   - After a reconnect the keys are read at once, within DefaultReadSpread. After a write the key is read, within
+//     DefaultHintSpread; many writes at once are one read, and while they go on the reads move apart, up to 2 s. A read may be behind
 //     its hint: it is repeated after 50 ms, once or twice.
 //   - A server hands a message to subscribers before it stores it, so a write may be too early for a new subscription and too
 //     late for the read after it. A second read, 50 ms after the first, and a third within 10 s close that gap.
@@ -64,13 +64,15 @@
 //	subscribe  the connection's inbox prefix, _INBOX.> by default
 //	subscribe  $JS.EVENT.ADVISORY.STREAM.CREATED.KV_<bucket>, optional, asked for while the bucket is missing
 //	publish    $JS.API.DIRECT.GET.KV_<bucket>.>, instead of the first, is enough for keys without wildcards
+//	publish    $JS.API.STREAM.MSG.GET.KV_<bucket>, only for DirectReader.ReadKey, which reads one key from the stream's
+//	           leader and asks a replica where that is refused
 //
 // A refused subject is named in one warning each. For that FromNATS puts an error handler before the connection's own (see
 // its OnDenied). The bucket must allow direct gets, as buckets made by clients of the last years do; one that does not
 // looks like one that is missing. Entries of a mirror are read as the mirror has them. A view is limited to MaxViewBytes.
 //
-// For thousands of clients of one broker use WithReadSpread: a write to a key that all of them watch makes each of them send
-// one small request.
+// For thousands of clients of one broker use WithHintSpread: a write to a key that all of them watch makes each of them send
+// one small request. WithReadSpread does the same for what they send after a reconnect.
 //
 // # Consuming a stream
 //

@@ -18,7 +18,8 @@ type natsTransport struct {
 // connection stays the caller's: its handlers keep working, and nothing here closes it.
 //
 // Connect with nats.RetryOnFailedConnect(true) and nats.MaxReconnects(-1), or the connection gives up where this package
-// does not. State counts a draining connection as connected until it is closed.
+// does not. State counts a draining connection as connected until it is closed. FromNATS waits for the state of a connection that
+// is just blocked by a write for 2 s at most; it counts as down until it can tell.
 //
 // Subscribe keeps nats.go's limit of 64 MiB of waiting messages beside the limit on their number, which must be at least 1
 // (nats.ErrInvalidArg). When it returns, the subscription is on its way to the server, ahead of what is sent later through

@@ -36,16 +36,24 @@ func (k *kvRead) single(ctx context.Context, subject string, g directGet) (kvMes
 	if err != nil {
 		return kvMessage{}, err
 	}
-	ctx, call, err := k.begin(ctx, subject)
+	reply, err := k.request(ctx, m)
 	if err != nil {
 		return kvMessage{}, err
+	}
+	return readReply(reply)
+}
+
+func (k *kvRead) request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+	ctx, call, err := k.begin(ctx, m.Subject)
+	if err != nil {
+		return nil, err
 	}
 	defer call.end()
 	reply, err := k.r.t.Request(ctx, m)
 	if err != nil {
-		return kvMessage{}, whyEnded(ctx, err)
+		return nil, whyEnded(ctx, err)
 	}
-	return readReply(reply)
+	return reply, nil
 }
 
 // page sends a request for a batch and adds what comes. It returns the last sequence and how many messages are left over.

@@ -31,13 +31,15 @@ type options struct {
 	news           <-chan struct{} // set by WaitFor: what is waited for was announced
 	readerOptions                  // of Consume and ReadObject
 
-	readSpread              time.Duration // the rest is WatchKV's
+	readSpread, hintSpread  time.Duration // the rest is WatchKV's
+	ownKeys                 []string
 	checkHinted, checkBlind time.Duration
 }
 
 // Defaults of WatchKV.
 const (
 	DefaultReadSpread         = 50 * time.Millisecond // WithReadSpread
+	DefaultHintSpread         = 50 * time.Millisecond // WithHintSpread
 	DefaultCheckInterval      = 60 * time.Second      // WithCheckInterval, hinted
 	DefaultBlindCheckInterval = 10 * time.Second      // WithCheckInterval, blind
 )
@@ -76,10 +78,18 @@ func WithOnAttempt(f func(Attempt)) Option {
 	}
 }
 
-// WithReadSpread makes WatchKV wait for a random time below d before a read that other clients make for the same reason: after a
-// reconnect and after a write. The default, DefaultReadSpread, keeps the value a few hundredths of a second away; for thousands
-// of clients give what the broker needs to answer them all, such as 2 s. Zero or less is no wait.
+// WithReadSpread makes WatchKV wait for a random time below d before it reads after a reconnect, as other clients do. The
+// default, DefaultReadSpread, keeps the value a few hundredths of a second away: clients seldom reconnect in step. Zero or less
+// is no wait.
 func WithReadSpread(d time.Duration) Option { return func(o *options) { o.readSpread = d } }
+
+// WithHintSpread makes WatchKV wait for a random time below d before it reads a key that was written to, for keys that many
+// clients watch: all of them hear of a write in the same moment, and each sends a request. The default is DefaultHintSpread; for
+// n clients of one broker d = n/500 s keeps them below 500 requests/s. Zero or less is no wait. A key that matches one of own,
+// patterns as of Keys, is watched by this client alone and read at once.
+func WithHintSpread(d time.Duration, own ...string) Option {
+	return func(o *options) { o.hintSpread, o.ownKeys = d, own }
+}
 
 // WithCheckInterval sets how often WatchKV makes sure that it has missed nothing: hinted while it hears of writes,
 // DefaultCheckInterval, and blind while the server does not let it, DefaultBlindCheckInterval. Each pause is up to a quarter
@@ -98,7 +108,7 @@ func WithCheckInterval(hinted, blind time.Duration) Option {
 func newOptions(opts []Option) options {
 	o := options{
 		backoff: DefaultBackoff(), attemptTimeout: DefaultAttemptTimeout,
-		readSpread: DefaultReadSpread, checkHinted: DefaultCheckInterval, checkBlind: DefaultBlindCheckInterval,
+		readSpread: DefaultReadSpread, hintSpread: DefaultHintSpread, checkHinted: DefaultCheckInterval, checkBlind: DefaultBlindCheckInterval,
 	}
 	for _, opt := range opts {
 		opt(&o)

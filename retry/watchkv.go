@@ -22,8 +22,8 @@ import (
 //
 // WatchKV reads the keys at the start, after every reconnect and when Keys change; a write to a watched key is heard through
 // a plain subscription and answered by a read of that key; and every 60 s (WithCheckInterval) one request makes sure that
-// nothing was missed. Reads that many clients make for the same reason are spread (WithReadSpread). There is no consumer on the
-// server. DirectReader says which subjects it needs, the package documentation what it costs.
+// nothing was missed. Reads that many clients make for the same reason are spread (WithReadSpread, WithHintSpread). There is no
+// consumer on the server. DirectReader says which subjects it needs, the package documentation what it costs.
 //
 // It returns ctx's error, or, marked permanent, jetstream.ErrInvalidBucketName and nats.ErrConnectionClosed; nothing else
 // ends it. A pattern that no key can match is left out with a warning. Of the options, WithBackoff spaces the reads after
@@ -238,6 +238,7 @@ func (w *kvWatch) succeeded(ctx context.Context) {
 		w.progress.succeeded(ctx)
 	}
 	w.failures, w.progress.failures = 0, 0
+	w.notice.stop() // it is there
 	w.view.have, w.view.stale = true, time.Time{}
 }
 

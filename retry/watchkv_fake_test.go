@@ -83,7 +83,7 @@ func TestWatchKVSpreadsItsReads(t *testing.T) {
 	const spread = 10 * time.Second
 	var after []time.Duration
 	for range 40 {
-		onFake(t, nil, []retry.Option{retry.WithReadSpread(spread)}, func(t *testing.T, f *jstest.Fake, kv jetstream.KeyValue, w *watched) {
+		onFake(t, nil, []retry.Option{retry.WithReadSpread(spread), retry.WithHintSpread(spread)}, func(t *testing.T, f *jstest.Fake, kv jetstream.KeyValue, w *watched) {
 			_, n, _ := w.last()
 			_, err := kv.PutString(t.Context(), "global", "1")
 			require.NoError(t, err)
@@ -114,6 +114,98 @@ func TestWatchKVSpreadsItsReads(t *testing.T) {
 	}
 	require.Greater(t, early, 15, after)
 	require.Greater(t, late, 15, after)
+}
+
+func TestWatchKVReadsItsOwnKeysAtOnce(t *testing.T) {
+	t.Parallel()
+	const spread = 10 * time.Second
+	for range 20 {
+		onFake(t, nil, []retry.Option{retry.WithHintSpread(spread, "groups.mine", "mine.>")}, func(t *testing.T, f *jstest.Fake, kv jetstream.KeyValue, w *watched) {
+			_, told, _ := w.last()
+			put := time.Now()
+			_, err := kv.PutString(t.Context(), "global", "1")
+			require.NoError(t, err)
+			synctest.Wait()
+			_, err = kv.PutString(t.Context(), "groups.mine", "1")
+			require.NoError(t, err)
+			synctest.Wait()
+			v, n, at := w.last()
+			require.True(t, at.Equal(put), "at once, although another key waits")
+			require.Equal(t, told+1, n)
+			require.Equal(t, holds("global", "1", "groups.mine", "1"), values(v), "what waits goes with it")
+
+			f.Disconnect()
+			synctest.Wait()
+			f.Reconnect()
+			time.Sleep(retry.DefaultReadSpread)
+			synctest.Wait()
+			v, _, _ = w.last()
+			require.Zero(t, v.Stale, "the spread of hints is not that of reconnects")
+		})
+	}
+}
+
+func TestWatchKVListensForTheCreationOfAMissingBucketOnly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := jstest.NewFake()
+		tr := &listening{Transport: f.Conn(), on: map[string]int{}}
+		w := watch(t, tr, "settings", retry.FixedKeys("global"))
+		const notice = "$JS.EVENT.ADVISORY.STREAM.CREATED.KV_settings"
+		js := f.NewClient().JetStream()
+		for range 3 {
+			time.Sleep(10 * time.Minute)
+			synctest.Wait()
+			require.Equal(t, 1, tr.count(notice), "the bucket is missing")
+			kv, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "settings"})
+			require.NoError(t, err)
+			_, err = kv.PutString(t.Context(), "global", "1")
+			require.NoError(t, err)
+			time.Sleep(time.Second)
+			synctest.Wait()
+			v, _, _ := w.last()
+			require.Equal(t, holds("global", "1"), values(v))
+			require.Zero(t, tr.count(notice), "the bucket is there")
+			require.NoError(t, js.DeleteKeyValue(t.Context(), "settings"))
+		}
+	})
+}
+
+// listening counts the subscriptions that stand.
+type listening struct {
+	retry.Transport
+	mu sync.Mutex
+	on map[string]int
+}
+
+func (l *listening) count(subject string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.on[subject]
+}
+
+func (l *listening) add(subject string, n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.on[subject] += n
+}
+
+func (l *listening) Subscribe(subject string, pending int, h func(*nats.Msg)) (retry.Subscription, error) {
+	sub, err := l.Transport.Subscribe(subject, pending, h)
+	if err == nil {
+		l.add(subject, 1)
+	}
+	return &listened{Subscription: sub, ended: sync.OnceFunc(func() { l.add(subject, -1) })}, err
+}
+
+type listened struct {
+	retry.Subscription
+	ended func()
+}
+
+func (s *listened) Stop() error {
+	s.ended()
+	return s.Subscription.Stop()
 }
 
 func TestWatchKVIsStaleSinceTheDisconnect(t *testing.T) {

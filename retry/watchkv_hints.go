@@ -119,13 +119,23 @@ func (w *kvWatch) takeHints(now time.Time) {
 	}
 	w.deaf = 0
 	w.pace.note(hints)
-	at := now.Add(jitter.N(w.o.readSpread))
+	at := now.Add(w.hintPause(hints))
 	if earliest := w.pace.last.Add(w.pace.pause); at.Before(earliest) {
 		at = earliest
 	}
-	if w.due.hint.IsZero() {
+	if w.due.hint.IsZero() || at.Before(w.due.hint) {
 		w.due.hint = at
 	}
+}
+
+// hintPause is none for a key that nobody else watches: what else is due is read with it.
+func (w *kvWatch) hintPause(hints map[string]int) time.Duration {
+	for key := range hints {
+		if key != "" && anyMatches(w.o.ownKeys, key) {
+			return 0
+		}
+	}
+	return jitter.N(w.o.hintSpread)
 }
 
 // follow takes over the keys to watch as they are now. The new subscriptions stand before the old ones end.

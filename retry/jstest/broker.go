@@ -15,6 +15,10 @@ import (
 // reconnectWait keeps tests quick: a client of Connect finds a restarted broker within this time.
 const reconnectWait = 50 * time.Millisecond
 
+// pingInterval has a client of Connect find within 30 s that its broker is dead although the connection is not: Wine keeps
+// some of a killed process's connections open, and the pings of nats.go take six minutes by default.
+const pingInterval = 10 * time.Second
+
 // BrokerOption changes how a Broker is configured.
 type BrokerOption func(*brokerConfig)
 
@@ -144,7 +148,7 @@ func (b *Broker) Connect(opts ...nats.Option) *nats.Conn {
 	b.t.Helper()
 	all := append([]nats.Option{
 		nats.Name(b.t.Name()), nats.Timeout(10 * time.Second), nats.MaxReconnects(-1),
-		nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(0, 0),
+		nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(0, 0), nats.PingInterval(pingInterval),
 	}, opts...)
 	nc, err := nats.Connect(b.URL(), all...)
 	if err != nil {

@@ -14,6 +14,7 @@
 //   - Pull consumers with a name: every deliver policy, filters and their update, explicit ack, nak, delay, term, in
 //     progress, redelivery after the ack wait, max deliver, max ack pending; the end of an iterator with its consumer.
 //   - Buckets and object stores, which are streams as on the server, so their subjects can be subscribed to.
+//   - Requests for stored messages: direct gets, and $JS.API.STREAM.MSG.GET, which a stream's leader answers.
 //   - Core messages: wildcards, order, a bounded buffer for each subscription, requests, no responders, max payload, the
 //     reconnect buffer.
 //

@@ -47,7 +47,7 @@ func (b *broker) route(m *nats.Msg) {
 			b.storeAndAnswer(st, m)
 		}
 	}
-	taken = b.answerDirect(m) || taken
+	taken = b.answerDirect(m) || b.answerStored(m) || taken
 	if !taken && m.Reply != "" {
 		b.route(&nats.Msg{Subject: m.Reply, Header: nats.Header{"Status": {"503"}}})
 	}
@@ -89,7 +89,7 @@ func checkOutgoing(m *nats.Msg) error {
 		return nats.ErrBadSubject
 	case m.Size()-len(m.Subject)-len(m.Reply) > maxPayload:
 		return nats.ErrMaxPayload
-	case strings.HasPrefix(m.Subject, "$JS.") && !strings.HasPrefix(m.Subject, directGetPrefix):
+	case strings.HasPrefix(m.Subject, "$JS.") && !strings.HasPrefix(m.Subject, directGetPrefix) && !strings.HasPrefix(m.Subject, storedGetPrefix):
 		notImitated("a message to " + m.Subject)
 	}
 	for _, name := range []string{

@@ -52,7 +52,7 @@ var (
 // RunConformance runs every check as a parallel subtest on a target of its own. The fake and a real nats-server both
 // pass it; that is what makes the fake worth believing.
 func RunConformance(t *testing.T, open func(t *testing.T) Target) {
-	for _, group := range [][]check{publishChecks, streamChecks, consumerChecks, settleChecks, kvChecks, watchChecks, directChecks, objectChecks, connChecks, outageChecks, waitChecks} {
+	for _, group := range [][]check{publishChecks, streamChecks, consumerChecks, settleChecks, kvChecks, watchChecks, directChecks, storedChecks, objectChecks, connChecks, outageChecks, waitChecks} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
