@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/kanade-go/kanade/agent/internal/settings"
+	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/retry"
 )
 
@@ -17,9 +18,9 @@ func (a *Agent) composeSettings(p *parts) {
 	log := a.log.With("component", "settings")
 	reader, recorder := retry.NewKVReader(p.transport), a.recorder(p)
 	p.settings = settings.New(settings.Config{
-		PCID: a.cfg.ID, Dir: p.dir.Path(settingsFolder), FS: a.opts.fs, Streams: p.js, Logger: log,
+		PCID: a.cfg.ID, Dir: p.dir.Path(settingsFolder), FS: a.opts.fs, Rows: reader, Logger: log,
 		Watch: func(ctx context.Context, bucket string, keys retry.Keys, apply func(retry.View), opts ...retry.Option) error {
-			opts = append(opts, retry.WithLogger(log), p.report.board.Option())
+			opts = append(opts, retry.WithLogger(log), p.report.board.Option(), a.hintSpread(bucket))
 			return retry.WatchKV(ctx, reader, bucket, keys, apply, opts...)
 		},
 		Connected: func() bool {
@@ -30,6 +31,12 @@ func (a *Agent) composeSettings(p *parts) {
 	})
 	p.settings.Load()
 	p.report.scopes = func() []ScopeStatus { return scopes(p.settings.Status()) }
+}
+
+// currentSettings are those of now, with what is closed when they change.
+func (p *parts) currentSettings() (wire.EffectiveConfig, <-chan struct{}) {
+	changed := p.settings.Changed() // first: nothing is missed in between
+	return p.settings.Current(), changed
 }
 
 // scopes lists the scopes that are in force, then the buckets.

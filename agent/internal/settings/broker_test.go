@@ -3,6 +3,7 @@ package settings
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -31,10 +32,17 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	t.Parallel()
-	s := &site{Broker: jstest.StartBroker(t), t: t}
-	s.js = s.JetStream()
+	s := newEmptySite(t)
 	s.createBuckets()
+	return s
+}
+
+// newEmptySite is a broker without buckets.
+func newEmptySite(t *testing.T, opts ...jstest.BrokerOption) *site {
+	t.Helper()
+	t.Parallel()
+	s := &site{Broker: jstest.StartBroker(t, opts...), t: t}
+	s.js = s.JetStream(nats.UserInfo("maker", "m"))
 	return s
 }
 
@@ -66,19 +74,20 @@ type host struct {
 	*Service
 	group *supervise.Group
 	nc    *nats.Conn
+	logs  *lockedBuffer
 }
 
 func (s *site) start(dir string) *host {
 	s.t.Helper()
-	nc, err := nats.Connect(s.URL(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond))
-	require.NoError(s.t, err)
-	js, err := jetstream.New(nc)
+	nc, err := nats.Connect(s.URL(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond),
+		nats.UserInfo("agent", "a"), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	require.NoError(s.t, err)
 	transport := retry.FromNATS(nc)
 	reader := retry.NewKVReader(transport)
-	log := slog.New(slog.NewTextHandler(s.t.Output(), nil))
-	h := &host{nc: nc, Service: New(Config{
-		PCID: "PC-1", Dir: filepath.Join(dir, "settings"), FS: atomicfile.OS, Streams: js,
+	logs := new(lockedBuffer)
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(s.t.Output(), logs), nil))
+	h := &host{nc: nc, logs: logs, Service: New(Config{
+		PCID: "PC-1", Dir: filepath.Join(dir, "settings"), FS: atomicfile.OS, Rows: reader,
 		Watch: func(ctx context.Context, bucket string, keys retry.Keys, apply func(retry.View), opts ...retry.Option) error {
 			return retry.WatchKV(ctx, reader, bucket, keys, apply, append(opts, retry.WithReadSpread(10*time.Millisecond))...)
 		},
@@ -206,8 +215,11 @@ func TestSettingsFollowTheGroups(t *testing.T) {
 	s.put("agent_config", "groups.wave1", `{"heartbeat_interval":"20s","process_perf_top_n":5}`)
 	h := s.start(t.TempDir())
 	s.eventually("lab's row counts", func() bool { return h.heartbeat() == 10*time.Second })
+	before := h.GroupsPut()
+	require.WithinDuration(t, time.Now(), before, time.Minute)
 	s.put("agent_groups", "PC-1", `{"groups":["wave1","lab"]}`)
 	s.eventually("wave1's row counts", func() bool { return h.heartbeat() == 20*time.Second && h.Current().ProcessPerfTopN == 5 })
+	require.True(t, h.GroupsPut().After(before))
 	s.put("agent_groups", "PC-1", `{"groups":[]}`)
 	s.eventually("no group's row counts", func() bool { return h.heartbeat() == time.Minute && h.Current().ProcessPerfTopN == 20 })
 	s.put("agent_config", "groups.wave1", `{"heartbeat_interval":"1s"}`)
@@ -257,12 +269,10 @@ func TestANewPinIsNeverOvertakenByItsCommand(t *testing.T) {
 
 // A broker of a fleet that has no buckets runs commands all the same.
 func TestABrokerWithoutBuckets(t *testing.T) {
-	t.Parallel()
-	s := &site{Broker: jstest.StartBroker(t), t: t}
+	s := newEmptySite(t)
 	h := s.start(t.TempDir())
 	s.eventually("the groups are known to be none", func() bool { groups, _ := h.Groups(); return groups != nil })
 	s.eventually("nothing is pinned or revoked", func() bool { return h.Scripts().Ask(t.Context(), "job", "1") == allowedNow })
-	s.js = s.JetStream()
 	s.createBuckets()
 	s.put("script_status", "job", "REVOKED")
 	s.eventually("a bucket that comes later counts", func() bool { return h.revoked("job") && h.fresh() })

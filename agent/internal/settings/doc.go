@@ -23,14 +23,33 @@
 //     Every interval is inside its bounds; a value outside is reported once and
 //     replaced by the bound.
 //   - A refusal is never given because of a view that the broker has overtaken:
-//     [Scripts.Ask] asks the broker first, and so it does while a view is stale and
-//     the broker can be asked. Otherwise the last known answer counts.
+//     [Scripts.Ask] asks the leaders of the buckets first, by one request for each of
+//     the two rows, and so it does while a view is stale and the broker can be asked.
+//     Otherwise the last known answer counts.
 //   - A snapshot is whole or not there. One that is damaged, too large, of a newer
 //     form or of another host is reported once, set aside under a name that ends in
 //     .broken, and does not keep the agent from starting.
-//   - Memory: 8 MiB of keys and values a bucket, and as much again in the reader
-//     below. A bucket that holds more is reported, and its last good view stays in
-//     force and counts as stale.
+//   - A snapshot that cannot be read is tried again every 30 s and taken in when it
+//     can; until then nothing is written over it. After 10 min it is set aside under a
+//     name that ends in .unreadable.
+//   - Memory: 8 MiB of keys and values a bucket, as much again for revocations whose
+//     rows are gone, and as much in the reader below. A bucket that holds more is
+//     reported, and its last good view stays in force and counts as stale.
+//   - No revocation ends for want of room. When more are gone from the bucket than can
+//     be kept, that is reported, and of a job that has no row nobody knows any more
+//     whether it is revoked: its commands wait until it has one. Rows that are there
+//     count as ever.
+//   - [Service.Status] tells a bucket that is not there, as where nobody uses it, from
+//     one that cannot be read.
+//
+// # Permissions
+//
+// Beside what retry.WatchKV needs, the agent's user should be allowed to publish to
+// $JS.API.STREAM.MSG.GET.KV_<bucket> for each of the four. Where it is not, a replica
+// is asked by the direct gets of the view, twice and with a pause of 100 ms before a
+// refusal; a bucket that nobody answers for counts as missing after 30 s; and each
+// such subject is told once and stands in [BucketStatus.Problems]. No command waits
+// for a permission.
 //
 // # Limits
 //
@@ -38,13 +57,10 @@
 //     a group's command is meant for this host.
 //   - A pc_id, group or job id that no key can hold (see wire.KeySafe) has no row,
 //     so it has no settings, no pin and no revocation of its own.
-//   - Beside what retry.WatchKV needs, the agent's user must be allowed to ask for
-//     $JS.API.STREAM.INFO.KV_<bucket> and for single messages of it. Without that,
-//     a bucket that is missing stays unknown and commands wait, and a deleted
-//     revocation stays in force.
-//   - Revocations whose rows are gone count towards the 8 MiB.
-//   - A snapshot that cannot be read at the start, although it is whole, is replaced
-//     by the next view; what only it knew is then forgotten.
+//   - Where the leader may not be asked, a bucket without a running server looks like
+//     one that does not exist. That matters only to a host that has never read it.
+//   - Of rows that vanish together 64 are asked for at once; whether the others were
+//     deleted is found out when a command asks for them.
 //   - Bursts of changes share a write of the snapshot: a power cut forgets at most
 //     the last second of them, and only until the broker is there again.
 package settings

@@ -23,10 +23,11 @@ func Example() {
 
 	broker := jstest.NewFake()
 	transport := broker.Conn()
+	reader := retry.NewKVReader(transport)
 	s := settings.New(settings.Config{
-		PCID: "LAB-09", Dir: dir, FS: atomicfile.OS, Streams: broker.JetStream(), Logger: slog.Default(),
+		PCID: "LAB-09", Dir: dir, FS: atomicfile.OS, Rows: reader, Logger: slog.Default(),
 		Watch: func(ctx context.Context, bucket string, keys retry.Keys, apply func(retry.View), opts ...retry.Option) error {
-			return retry.WatchKV(ctx, retry.NewKVReader(transport), bucket, keys, apply, opts...)
+			return retry.WatchKV(ctx, reader, bucket, keys, apply, opts...)
 		},
 		Connected: func() bool { up, _ := transport.State(); return up },
 	})

@@ -2,10 +2,7 @@ package settings
 
 import (
 	"context"
-	"errors"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/retry"
@@ -25,38 +22,23 @@ func (m *mirror) watch(ctx context.Context, watch Watch) error {
 		retry.WithOnAttempt(func(a retry.Attempt) { m.noteAttempt(ctx, a) }))
 }
 
-// noteAttempt finds out whether a bucket that nobody answers for does not exist:
-// one whose stream has no leader is silent too. It matters only as long as no
-// row is known.
-func (m *mirror) noteAttempt(ctx context.Context, a retry.Attempt) {
-	if !errors.Is(a.Err, jetstream.ErrBucketNotFound) || m.hasRows() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	if m.broker.lacks(ctx, m.bucket) {
-		m.missing()
-	}
-}
-
 // keepSaved writes the snapshots after changes, and what is not written at the
-// end.
+// end. One that cannot be written does not hold up the others.
 func (s *Service) keepSaved(ctx context.Context) error {
+	var again <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
-		case <-s.unsaved:
-		}
-		last := isDone(ctx) // before the save, so that it has all there is
-		saved := s.save()
-		switch {
-		case last:
+			s.save()
 			return nil
-		case saved:
-			supervise.Sleep(ctx, saveEvery)
-		default:
-			supervise.Sleep(ctx, saveAgain)
+		case <-s.unsaved:
+		case <-again:
 		}
+		again = nil
+		if !s.save() {
+			again = time.After(saveAgain)
+		}
+		supervise.Sleep(ctx, saveEvery)
 	}
 }
 
@@ -70,23 +52,23 @@ func (s *Service) save() (all bool) {
 
 // save reports whether the snapshot has what is in force.
 func (m *mirror) save() bool {
+	if !m.loadLate() {
+		return false
+	}
 	m.mu.RLock()
-	version, found := m.version, snapshot{Bucket: m.bucket, Saved: time.Now(), Rows: m.rows} // rows are replaced, never changed
+	version, found := m.version, snapshot{Bucket: m.bucket, Saved: time.Now(), Rows: m.rows, Forgot: m.forgot} // rows are replaced, never changed
 	clean := m.saved == m.version
 	m.mu.RUnlock()
 	if clean {
 		return true
 	}
 	if err := m.store.save(found); err != nil {
-		m.told.report("snapshot of "+m.bucket, []notice{{bucket: m.bucket, text: err.Error() + "; it is tried again"}})
-		m.signal()
+		m.problem(causeSnapshot, err.Error()+"; it is tried again")
 		return false
 	}
-	m.told.report("snapshot of "+m.bucket, nil)
+	m.problem(causeSnapshot, "")
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.saved = version
 	return true
 }
-
-func isDone(ctx context.Context) bool { return ctx.Err() != nil }

@@ -31,14 +31,24 @@ type notices struct {
 func (n *notices) report(from string, all []notice) {
 	news, more := n.sift(from, all)
 	for _, x := range news {
-		n.log.Warn("a setting from the broker is not used as it is", "bucket", x.bucket, "key", x.key, "revision", x.revision, "problem", x.text)
-		n.observe(ObservationKind, map[string]string{
-			"bucket": x.bucket, "key": x.key, "revision": strconv.FormatUint(x.revision, 10), "problem": x.text,
-		})
+		n.tell(x)
 	}
 	if more > 0 {
 		n.log.Warn("more settings from the broker are not used as they are", "from", from, "problems", more)
 	}
+}
+
+// tell names the row, or only the bucket.
+func (n *notices) tell(x notice) {
+	if x.key == "" {
+		n.log.Warn("a bucket of the broker is not followed as it should be", "bucket", x.bucket, "problem", x.text)
+		n.observe(ObservationKind, map[string]string{"bucket": x.bucket, "problem": x.text})
+		return
+	}
+	n.log.Warn("a setting from the broker is not used as it is", "bucket", x.bucket, "key", x.key, "revision", x.revision, "problem", x.text)
+	n.observe(ObservationKind, map[string]string{
+		"bucket": x.bucket, "key": x.key, "revision": strconv.FormatUint(x.revision, 10), "problem": x.text,
+	})
 }
 
 func (n *notices) sift(from string, all []notice) (news []notice, more int) {

@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// maxBytes bounds the rows of one bucket: about 80,000 jobs.
+	// maxBytes bounds the rows that one bucket has: about 80,000 jobs.
 	maxBytes = 8 << 20
+	// maxKeptBytes bounds the rows that it has no more.
+	maxKeptBytes = 8 << 20
 	// rowBytes is what a row takes beside its key and its value.
 	rowBytes = 64
 )
@@ -45,29 +47,32 @@ type policy struct {
 	sticky func(value string) bool
 }
 
+func (p policy) isSticky(r row) bool { return p.sticky != nil && p.sticky(r.Value) }
+
 // folded is what a view comes to.
 type folded struct {
 	rows     map[string]row
 	bad      []badRow // by key
 	vanished []string // sticky rows that were there before and are not now
+	forgot   bool     // there was no room for some of them
 }
 
 // fold brings the rows in force up to a view. It depends on the view and the rows
-// alone, not on any order. With errTooMuch the old rows stay in force.
+// alone, not on any order. With errTooMuch the old rows stay in force. Rows that
+// the bucket has no more take no room from those that it has.
 func (p policy) fold(old map[string]row, view map[string]retry.Entry) (folded, error) {
 	f := folded{rows: make(map[string]row, len(view))}
 	for key, e := range view {
 		p.foldEntry(&f, old, key, e)
 	}
 	for key, before := range old {
-		if _, there := view[key]; there || p.sticky == nil || !p.sticky(before.Value) {
-			continue
+		if _, there := view[key]; !there && p.isSticky(before) {
+			f.keep(key, before)
 		}
-		f.keep(key, before)
 	}
 	slices.Sort(f.vanished)
 	slices.SortFunc(f.bad, func(a, b badRow) int { return strings.Compare(a.Key, b.Key) })
-	if size(f.rows) > maxBytes {
+	if live, _ := sizes(f.rows); live > maxBytes {
 		return folded{}, errTooMuch
 	}
 	return f, nil
@@ -94,7 +99,7 @@ func (p policy) foldEntry(f *folded, old map[string]row, key string, e retry.Ent
 	case had && before.Value == string(e.Value):
 		f.rows[key] = row{Value: before.Value, Revision: e.Revision, Put: e.Created}
 		return
-	case had && p.sticky != nil && p.sticky(before.Value) && before.outdates(e.Revision, e.Created):
+	case had && p.isSticky(before) && before.outdates(e.Revision, e.Created):
 		f.keep(key, before)
 		return
 	}
@@ -112,11 +117,18 @@ func (p policy) foldEntry(f *folded, old map[string]row, key string, e retry.Ent
 	f.rows[key] = row{Value: string(e.Value), Revision: e.Revision, Put: e.Created}
 }
 
-func size(rows map[string]row) (n int) {
+func (r row) size(key string) int { return len(key) + len(r.Value) + rowBytes }
+
+// sizes counts the rows that the bucket has, and those that it has no more.
+func sizes(rows map[string]row) (live, kept int) {
 	for key, r := range rows {
-		n += len(key) + len(r.Value) + rowBytes
+		if r.Kept {
+			kept += r.size(key)
+		} else {
+			live += r.size(key)
+		}
 	}
-	return n
+	return live, kept
 }
 
 // sameContents ignores revisions: a value that is put again changes nothing.

@@ -10,26 +10,23 @@ import (
 )
 
 const (
-	// askTime bounds one look at the broker.
+	// askTime bounds one look at the broker; half of it is for the leader.
 	askTime = 2 * time.Second
 	// askPause is how long the broker is not asked after it has not answered.
 	askPause = 2 * time.Second
-	// lagTime is what a replica may be behind what its broker has confirmed.
+	// lagTime is what a replica may be behind what the leader has confirmed.
 	lagTime = 100 * time.Millisecond
-	// maxAsks is how often a refusal is asked for.
-	maxAsks = 2
 )
 
 // Scripts knows which version each job is pinned to, and which jobs are revoked.
 type Scripts struct {
 	pins, status *mirror
-	broker       broker
 	connected    func() bool
 	silent       atomic.Pointer[time.Time] // when the broker last did not answer
 }
 
 func newScripts(cfg Config, newMirror func(Config, string, policy) *mirror) *Scripts {
-	s := &Scripts{connected: cfg.Connected, broker: broker{cfg.Streams}}
+	s := &Scripts{connected: cfg.Connected}
 	s.pins = newMirror(cfg, wire.BucketScriptCurrent, policy{
 		check: func(_ string, value []byte) error { return wire.CheckScriptVersion(value) },
 	})
@@ -57,36 +54,25 @@ func (s *Scripts) state(pin, status held) wire.ScriptState {
 
 // Ask is the best answer for a decision about a version of a job. While the views
 // are fresh and nothing speaks against the version, it is what Known says.
-// Otherwise the broker is asked, for 2 s at most and twice before a refusal; what
-// it does not answer, or cannot be asked, is as it was last known. The answer is
-// final unless ctx ended.
+// Otherwise the leaders of the buckets are asked, at once and for 2 s at most; what
+// the broker does not answer, or cannot be asked, is as it was last known. The
+// answer is final unless ctx ended.
 func (s *Scripts) Ask(ctx context.Context, jobID, version string) wire.ScriptState {
 	state := s.Known(jobID)
 	if state.Final {
 		return state
 	}
-	for n := 0; n < maxAsks && s.worthAsking(state, n, version) && s.canAsk(); n++ {
-		if n > 0 && !supervise.Sleep(ctx, lagTime) {
-			break
-		}
-		answer, ok := s.ask(ctx, jobID)
-		if !ok {
-			if ctx.Err() == nil {
-				s.noteSilence()
-			}
-			state = answer
-			break
-		}
-		state = answer
+	if s.worthAsking(state, version) && s.canAsk() {
+		state = s.askBroker(ctx, jobID, version)
 	}
 	state.Final = ctx.Err() == nil
 	return state
 }
 
 // worthAsking says whether the broker may know something that changes the
-// decision. What it said itself is only doubted when it refuses.
-func (s *Scripts) worthAsking(state wire.ScriptState, asked int, version string) bool {
-	return asked == 0 && (!state.Known || state.Age > 0) || state.Refuses(version)
+// decision.
+func (s *Scripts) worthAsking(state wire.ScriptState, version string) bool {
+	return !state.Known || state.Age > 0 || state.Refuses(version)
 }
 
 func (s *Scripts) canAsk() bool {
@@ -97,46 +83,63 @@ func (s *Scripts) canAsk() bool {
 	return silent == nil || time.Since(*silent) >= askPause
 }
 
-func (s *Scripts) noteSilence() {
-	now := time.Now()
-	s.silent.Store(&now)
+// askBroker doubts a refusal that a replica gave: the version may just have been
+// pinned. The leader's is final.
+func (s *Scripts) askBroker(ctx context.Context, jobID, version string) wire.ScriptState {
+	state, from := s.ask(ctx, jobID)
+	if from.replica && state.Refuses(version) && supervise.Sleep(ctx, lagTime) {
+		state, from = s.ask(ctx, jobID)
+	}
+	if from.silent && ctx.Err() == nil {
+		now := time.Now()
+		s.silent.Store(&now)
+	}
+	return state
 }
 
-// ask reads both rows of a job. What could not be read is as it was known; ok says
-// that both were read.
-func (s *Scripts) ask(ctx context.Context, jobID string) (state wire.ScriptState, ok bool) {
+// informant is who answered.
+type informant struct {
+	replica bool // in a leader's place
+	silent  bool // nobody, or only after a leader was waited for in vain
+}
+
+// ask reads both rows of a job. What could not be read is as it was known.
+func (s *Scripts) ask(ctx context.Context, jobID string) (wire.ScriptState, informant) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	answered := make(chan answer, 1)
-	go func() { answered <- s.broker.read(ctx, s.pins.bucket, jobID) }()
-	status := s.broker.read(ctx, s.status.bucket, jobID)
+	go func() { answered <- s.pins.ask(ctx, jobID) }()
+	status := s.status.ask(ctx, jobID)
 	pin := <-answered
 	if status.is == deleted {
 		s.status.forget(jobID, status)
 	}
-	state = s.state(known(s.pins, jobID, pin, false), known(s.status, jobID, status, true))
-	return state, pin.err == nil && status.err == nil
+	return s.state(known(s.pins, jobID, pin, false), known(s.status, jobID, status, true)), informant{
+		replica: pin.replica || status.replica,
+		silent:  pin.err != nil || status.err != nil || pin.late || status.late,
+	}
 }
 
 // known is what a mirror and the broker know of a key together. Keep: a row that
 // is merely not there does not end what is known. A server that is behind the view,
-// or was set back to a backup, knows nothing better.
+// or was set back to a backup, knows nothing better; nor does one that does not
+// answer where the leader may not be asked, unless it has not for long.
 func known(m *mirror, key string, a answer, keep bool) held {
-	if a.err == nil && a.is == noBucket {
+	if a.is == noBucket && !a.replica {
 		m.missing()
 	}
 	h := m.get(key)
-	if a.err != nil || a.revision > 0 && h.row.outdates(a.revision, a.put) {
+	if a.err != nil || a.is == noBucket && a.replica && !m.isGone() || a.revision > 0 && h.row.outdates(a.revision, a.put) {
 		return h
 	}
-	h.known, h.age = true, 0
+	h.age = 0
 	switch {
-	case a.is == found:
-		if m.policy.check(key, []byte(a.value)) == nil {
-			h.value, h.there = a.value, true
-		}
-	case a.is == deleted || !keep:
-		h.value, h.there = "", false
+	case a.is == found && m.policy.check(key, []byte(a.value)) == nil:
+		h.value, h.there, h.known = a.value, true, true
+	case a.is != found && (a.is == deleted || !keep):
+		h.value, h.there, h.known = "", false, true
+	default:
+		h.known = h.there || !m.hasForgotten()
 	}
 	return h
 }

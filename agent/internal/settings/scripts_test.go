@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
@@ -17,27 +18,35 @@ import (
 
 // counted counts what is asked of the broker, and can hold answers back.
 type counted struct {
-	retry.StreamSource
+	Rows
 	mu    sync.Mutex
 	asked int
 	mute  bool
-	then  func() // after an answer
+	// replica: the answers come from one; refused: since the leader may not be asked.
+	replica, refused bool
 }
 
-func (c *counted) Stream(ctx context.Context, name string) (jetstream.Stream, error) {
+func (c *counted) ReadKey(ctx context.Context, bucket, key string) (retry.KVAnswer, error) {
 	c.mu.Lock()
 	c.asked++
-	mute, then := c.mute, c.then
+	mute, replica, refused := c.mute, c.replica, c.refused
 	c.mu.Unlock()
 	if mute {
 		<-ctx.Done() // a request that is not permitted is not answered
-		return nil, ctx.Err()
+		return retry.KVAnswer{}, ctx.Err()
 	}
-	st, err := c.StreamSource.Stream(ctx, name)
-	if then != nil {
-		defer then()
+	got, err := c.Rows.ReadKey(ctx, bucket, key)
+	got.Replica = got.Replica || replica
+	if refused {
+		got.Denied = []retry.Denial{{Subject: "$JS.API.STREAM.MSG.GET.KV_" + bucket, Err: nats.ErrPermissionViolation}}
 	}
-	return st, err
+	return got, err
+}
+
+func (c *counted) set(change func(*counted)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(c)
 }
 
 func (c *counted) count() int {
@@ -48,11 +57,10 @@ func (c *counted) count() int {
 
 // asking replaces the broker that single rows are read from.
 func (b *bench) asking() *counted {
-	c := &counted{StreamSource: b.fake.JetStream()}
+	c := &counted{Rows: retry.NewKVReader(b.fake.Conn())}
 	for _, m := range b.mirrors() {
-		m.broker = broker{c}
+		m.source = c
 	}
-	b.scripts.broker = broker{c}
 	return c
 }
 
@@ -103,10 +111,31 @@ func TestARefusalIsAskedFor(t *testing.T) {
 	})
 }
 
-// A replica may be behind what the broker has confirmed.
-func TestARefusalIsAskedForTwice(t *testing.T) {
+// What the leader refuses is refused: the command behind it need not wait for
+// another answer.
+func TestARefusalOfTheLeaderIsAskedForOnce(t *testing.T) {
 	run(t, nil, func(t *testing.T, b *bench) {
 		current, c := b.bucket("script_current"), b.asking()
+		b.bucket("script_status")
+		b.put(current, "a", "1")
+		b.see("script_current", 1, "a", "1")
+		b.see("script_status", 1)
+		began := time.Now()
+		for n := range 100 {
+			require.True(t, b.Scripts().Ask(t.Context(), "a", "2").Refuses("2"))
+			require.Equal(t, 2*(n+1), c.count(), "one request for each of the two rows")
+		}
+		require.Equal(t, began, time.Now())
+		b.put(current, "a", "2")
+		require.False(t, b.Scripts().Ask(t.Context(), "a", "2").Refuses("2"))
+	})
+}
+
+// A replica may be behind what the leader has confirmed.
+func TestARefusalOfAReplicaIsAskedForTwice(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		current, c := b.bucket("script_current"), b.asking()
+		c.replica, c.refused = true, true
 		b.bucket("script_status")
 		b.put(current, "a", "1")
 		b.see("script_current", 1, "a", "1")
@@ -121,6 +150,23 @@ func TestARefusalIsAskedForTwice(t *testing.T) {
 		require.Equal(t, 4, c.count())
 		require.True(t, b.Scripts().Ask(t.Context(), "a", "3").Refuses("3"))
 		require.Equal(t, 8, c.count(), "and not more often")
+	})
+}
+
+// The time in which a leader does not answer is not spent on every command.
+func TestASilentLeaderIsNotAskedAllTheTime(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		c := b.asking()
+		c.replica = true
+		b.put(b.bucket("script_current"), "a", "1")
+		b.bucket("script_status")
+		for range 100 {
+			require.True(t, b.Scripts().Ask(t.Context(), "a", "1").Final)
+		}
+		require.Equal(t, 2, c.count())
+		time.Sleep(askPause)
+		require.False(t, b.Scripts().Ask(t.Context(), "a", "1").Refuses("1"))
+		require.Equal(t, 4, c.count())
 	})
 }
 
@@ -250,9 +296,7 @@ func TestABrokerThatDoesNotAnswerIsNotAskedAllTheTime(t *testing.T) {
 		require.Equal(t, askTime, time.Since(began))
 		require.Equal(t, 2, c.count())
 		time.Sleep(askPause)
-		c.mu.Lock()
-		c.mute = false
-		c.mu.Unlock()
+		c.set(func(c *counted) { c.mute = false })
 		require.Equal(t, wire.ScriptState{Known: true, Final: true}, b.Scripts().Ask(t.Context(), "a", "1"), "there are no buckets")
 		b.connect(false)
 		require.True(t, b.Scripts().Known("a").Known, "which is remembered")
@@ -308,10 +352,8 @@ func TestAMissingBucketIsAnEmptyOneForWhoKnowsNothing(t *testing.T) {
 		require.NotNil(t, b.groupsNow())
 		require.True(t, closed(changed))
 		b.see("agent_groups", 1, "PC-1", `{"groups":["a"]}`)
-		asked := c.count()
 		b.groups.noteAttempt(t.Context(), missing)
 		require.Equal(t, []string{"a"}, b.groupsNow(), "what is known stays")
-		require.Equal(t, asked, c.count())
 	})
 }
 

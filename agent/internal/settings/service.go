@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/agent/wire"
@@ -26,8 +27,8 @@ type Config struct {
 	Dir   string
 	FS    atomicfile.FS
 	Watch Watch
-	// Streams is asked for single rows.
-	Streams retry.StreamSource
+	// Rows is asked for single rows.
+	Rows Rows
 	// Connected says whether it can be asked.
 	Connected func() bool
 	// Observe is told of what is not used as it is; nil: nobody.
@@ -74,7 +75,7 @@ func New(cfg Config) *Service {
 
 func (s *Service) mirror(cfg Config, bucket string, p policy) *mirror {
 	return &mirror{
-		bucket: bucket, policy: p, keys: retry.FixedKeys(">"), told: s.told, broker: broker{cfg.Streams},
+		bucket: bucket, policy: p, keys: retry.FixedKeys(">"), told: s.told, source: cfg.Rows, problems: make(map[string]string),
 		store:   store{fs: cfg.FS, dir: cfg.Dir, pcID: cfg.PCID},
 		changed: func() {}, unsaved: s.unsaved,
 	}
@@ -111,6 +112,13 @@ func (s *Service) follow(ctx context.Context, m *mirror) error {
 		return nil
 	}
 	return m.watch(ctx, s.watch)
+}
+
+// GroupsPut is when the row with this host's groups was written, by the clock of
+// the broker; zero if there is none, or it is not known.
+func (s *Service) GroupsPut() time.Time {
+	rows, _ := s.groups.values(s.pcID)
+	return rows[s.pcID].Put
 }
 
 // Scripts knows the pins and the revocations.

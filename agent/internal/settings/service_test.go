@@ -59,6 +59,12 @@ func (l *lockedBuffer) count(text string) int {
 	return strings.Count(l.b.String(), text)
 }
 
+func (l *lockedBuffer) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
 // run runs a test over settings that were never known.
 func run(t *testing.T, prepare func(*bench), test func(t *testing.T, b *bench)) {
 	t.Helper()
@@ -78,7 +84,7 @@ func run(t *testing.T, prepare func(*bench), test func(t *testing.T, b *bench)) 
 func (b *bench) start() {
 	b.applies, b.keys = map[string]func(retry.View){}, map[string]retry.Keys{}
 	b.Service = New(Config{
-		PCID: b.pcID, Dir: b.dir, FS: b.fs, Watch: b.watch, Streams: b.fake.JetStream(), Connected: b.connected,
+		PCID: b.pcID, Dir: b.dir, FS: b.fs, Watch: b.watch, Rows: retry.NewKVReader(b.fake.Conn()), Connected: b.connected,
 		Observe: b.observe, Logger: slog.New(slog.NewTextHandler(&b.logs, nil)),
 	})
 	b.Load()

@@ -15,7 +15,7 @@ import (
 const snapshotFormat = 1
 
 // maxSnapshot bounds a file that is read. It is what maxBytes come to when each
-// of them is escaped.
+// of them is escaped; kept rows hold nothing that is.
 const maxSnapshot = 64 << 20
 
 var (
@@ -23,6 +23,8 @@ var (
 	errForeign  = errors.New("settings: snapshot belongs to another host or bucket")
 	errNewer    = errors.New("settings: snapshot was written by a newer release")
 	errTooLarge = errors.New("settings: snapshot is too large")
+	// errUnreadable: what is in it is not known, so it must not be replaced.
+	errUnreadable = errors.New("settings: snapshot cannot be read")
 )
 
 // snapshot is the rows in force of one bucket.
@@ -31,6 +33,8 @@ type snapshot struct {
 	Bucket string
 	Saved  time.Time
 	Rows   map[string]row
+	// Forgot: there were more kept rows than these.
+	Forgot bool
 }
 
 // snapshotFile is its form on disk. The sum is over the bytes of Body.
@@ -45,6 +49,7 @@ type snapshotBody struct {
 	Bucket string        `json:"bucket"`
 	Saved  time.Time     `json:"saved"`
 	Rows   []snapshotRow `json:"rows"` // by key
+	Forgot bool          `json:"forgot,omitempty"`
 }
 
 type snapshotRow struct {
@@ -56,7 +61,7 @@ type snapshotRow struct {
 }
 
 func (s snapshot) encode() ([]byte, error) {
-	body := snapshotBody{PCID: s.PCID, Bucket: s.Bucket, Saved: s.Saved.UTC(), Rows: make([]snapshotRow, 0, len(s.Rows))}
+	body := snapshotBody{PCID: s.PCID, Bucket: s.Bucket, Saved: s.Saved.UTC(), Rows: make([]snapshotRow, 0, len(s.Rows)), Forgot: s.Forgot}
 	for _, key := range slices.Sorted(maps.Keys(s.Rows)) {
 		r := s.Rows[key]
 		body.Rows = append(body.Rows, snapshotRow{Key: key, Value: r.Value, Revision: r.Revision, Put: r.Put.UTC(), Kept: r.Kept})
@@ -95,7 +100,7 @@ func decodeSnapshot(data []byte) (snapshot, error) {
 	if err := json.Unmarshal(file.Body, &body); err != nil {
 		return snapshot{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	s := snapshot{PCID: body.PCID, Bucket: body.Bucket, Saved: body.Saved, Rows: make(map[string]row, len(body.Rows))}
+	s := snapshot{PCID: body.PCID, Bucket: body.Bucket, Saved: body.Saved, Rows: make(map[string]row, len(body.Rows)), Forgot: body.Forgot}
 	for _, r := range body.Rows {
 		s.Rows[r.Key] = row{Value: r.Value, Revision: r.Revision, Put: r.Put, Kept: r.Kept}
 	}

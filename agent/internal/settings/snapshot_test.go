@@ -46,7 +46,7 @@ func TestTheLargestSnapshotFits(t *testing.T) {
 	for i := range maxBytes / part / 1024 {
 		worst.Rows[fmt.Sprint(i)] = row{Value: strings.Repeat("\x01", 1024), Revision: 1 << 63, Kept: true}
 	}
-	require.Greater(t, size(worst.Rows), maxBytes/part)
+	require.Greater(t, sizeOf(worst.Rows), maxBytes/part)
 	data, err := worst.encode()
 	require.NoError(t, err)
 	require.Less(t, len(data), maxSnapshot/part)
@@ -54,7 +54,7 @@ func TestTheLargestSnapshotFits(t *testing.T) {
 	for i := range maxBytes / part / rowBytes {
 		worst.Rows[fmt.Sprint(i)] = row{Revision: 1 << 63, Kept: true}
 	}
-	require.Greater(t, size(worst.Rows), maxBytes/part)
+	require.Greater(t, sizeOf(worst.Rows), maxBytes/part)
 	data, err = worst.encode()
 	require.NoError(t, err)
 	require.Less(t, len(data), maxSnapshot/part)

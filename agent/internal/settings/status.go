@@ -24,6 +24,15 @@ type BucketStatus struct {
 	// Stale is since when the broker may know better; the zero time: the view is
 	// fresh. With Known and without Read it is when the snapshot was written.
 	Stale time.Time
+	// Missing is since when the broker says that it has no such bucket, which is as
+	// it should be where nobody uses it. The zero time: it is there, or nobody knows.
+	Missing time.Time
+	// Unreadable is why the bucket cannot be read although it may be there, as long
+	// as that lasts; else empty.
+	Unreadable string
+	// Problems are what somebody has to mend, each told once: a refused subject, a
+	// bucket that holds too much, a snapshot that cannot be read or written.
+	Problems []string
 	// Rows that are in force, and the highest of their revisions.
 	Rows     int
 	Revision uint64

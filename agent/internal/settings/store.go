@@ -11,9 +11,13 @@ import (
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 )
 
-// brokenSuffix ends the name of a snapshot that was set aside. There is one a
-// bucket; a later one replaces it.
-const brokenSuffix = ".broken"
+// Ends of the name of a snapshot that was set aside: its contents cannot be used,
+// or could not be read for a long time. There is one of each a bucket; a later one
+// replaces it.
+const (
+	brokenSuffix     = ".broken"
+	unreadableSuffix = ".unreadable"
+)
 
 // store keeps snapshots in a folder.
 type store struct {
@@ -25,14 +29,14 @@ type store struct {
 func (s store) path(bucket string) string { return filepath.Join(s.dir, bucket+".json") }
 
 // load returns nil without an error when there is no snapshot. One that cannot be
-// used has been set aside.
+// used has been set aside. With errUnreadable it is still there.
 func (s store) load(bucket string) (*snapshot, error) {
 	data, err := s.read(s.path(bucket))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil && !errors.Is(err, errTooLarge) {
-		return nil, fmt.Errorf("settings: read snapshot of %s: %w", bucket, err) // the next read may do better
+		return nil, fmt.Errorf("%w: %w", errUnreadable, err) // the next read may do better
 	}
 	var found snapshot
 	if err == nil {
@@ -41,10 +45,13 @@ func (s store) load(bucket string) (*snapshot, error) {
 	if err == nil && (found.PCID != s.pcID || found.Bucket != bucket) {
 		err = fmt.Errorf("%w: it is of %.80q and %.80q", errForeign, found.PCID, found.Bucket)
 	}
-	if err != nil {
-		return nil, errors.Join(err, s.setAside(bucket))
+	if err == nil {
+		return &found, nil
 	}
-	return &found, nil
+	if failed := s.setAside(bucket, brokenSuffix); failed != nil {
+		return nil, fmt.Errorf("%w: %w; %w", errUnreadable, err, failed)
+	}
+	return nil, err
 }
 
 func (s store) read(name string) (data []byte, err error) {
@@ -63,9 +70,9 @@ func (s store) read(name string) (data []byte, err error) {
 	return io.ReadAll(io.LimitReader(f, maxSnapshot))
 }
 
-func (s store) setAside(bucket string) error {
+func (s store) setAside(bucket, suffix string) error {
 	name := s.path(bucket)
-	if err := s.fs.Rename(name, name+brokenSuffix); err != nil {
+	if err := s.fs.Rename(name, name+suffix); err != nil {
 		return fmt.Errorf("settings: set snapshot aside: %w", err)
 	}
 	return nil

@@ -1,0 +1,112 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/kanade-go/kanade/retry"
+)
+
+// unansweredFor is after which time without any answer a bucket counts as missing
+// for an agent that may not ask the leader: servers choose another leader within
+// 10 s or so.
+const unansweredFor = 30 * time.Second
+
+// anyKey is read to find out whether there is a bucket.
+const anyKey = "any"
+
+// noteAttempt keeps what the view says of its reads, and finds out whether a bucket
+// that nobody answers for does not exist: one whose stream has no leader is silent
+// too, and so is one that does not allow direct gets.
+func (m *mirror) noteAttempt(ctx context.Context, a retry.Attempt) {
+	if a.Err == nil {
+		m.silence = silence{}
+		m.isThere()
+		return
+	}
+	if !errors.Is(a.Err, jetstream.ErrBucketNotFound) {
+		m.cannotRead(a.Err.Error())
+		return
+	}
+	lasts := m.silence.lasts(a)
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	switch got := m.ask(ctx, anyKey); {
+	case got.err != nil || got.is == noBucket && got.replica && lasts < unansweredFor:
+		m.cannotRead(a.Err.Error())
+	case got.is == noBucket:
+		m.missing()
+	default:
+		m.cannotRead("the bucket is there, but no server answers direct gets from it; is its allow_direct off?")
+	}
+}
+
+// silence is a row of attempts that found nobody.
+type silence struct {
+	began, last time.Time
+	pause       time.Duration // after the last one
+}
+
+// attemptSlack is by how much an attempt may be later than it was planned.
+const attemptSlack = 15 * time.Second
+
+// lasts returns for how long the row has gone on with this attempt. A lost connection
+// ends it: the next attempt is late, or its pause is one of the first again.
+func (s *silence) lasts(a retry.Attempt) time.Duration {
+	now := time.Now()
+	if a.N == 1 || s.began.IsZero() || now.Sub(s.last) > s.pause+attemptSlack || a.Wait < s.pause/2 {
+		s.began = now
+	}
+	s.last, s.pause = now, a.Wait
+	return now.Sub(s.began)
+}
+
+func (m *mirror) isThere() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gone, m.unreadable = time.Time{}, ""
+}
+
+// cannotRead leaves open whether the bucket is there.
+func (m *mirror) cannotRead(why string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gone, m.unreadable = time.Time{}, why
+}
+
+// missing says that the broker has no such bucket, which is as good as an empty
+// one as long as no row is known. Rows stay.
+func (m *mirror) missing() {
+	if m.becomeEmpty() {
+		m.changed()
+	}
+}
+
+func (m *mirror) becomeEmpty() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.unreadable = ""
+	if m.gone.IsZero() {
+		m.gone = time.Now()
+	}
+	if len(m.rows) > 0 {
+		return false
+	}
+	first := !m.known
+	m.known, m.read, m.stale = true, true, time.Now()
+	if first {
+		m.rows = map[string]row{}
+		m.markUnsaved()
+	}
+	return first
+}
+
+// isGone reports that the broker was found to have no such bucket.
+func (m *mirror) isGone() bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return !m.gone.IsZero()
+}
