@@ -29,6 +29,8 @@ type Status struct {
 	Commands CommandStatus `json:"commands"`
 	Ledger   LedgerStatus  `json:"ledger"`
 
+	Scripts ScriptStatus `json:"scripts,omitzero"`
+
 	Results      outbox.Stats `json:"results"`
 	Starts       outbox.Stats `json:"starts"`       // started events
 	Observations outbox.Stats `json:"observations"` // what scripts report, and the agent itself
@@ -47,6 +49,7 @@ type Status struct {
 type CommandStatus struct {
 	Waiting    int    `json:"waiting"` // accepted, not started
 	Running    int    `json:"running"`
+	AtOnce     int    `json:"at_once"`    // may run
 	Received   uint64 `json:"received"`   // copies that came in, live and replayed
 	Duplicates uint64 `json:"duplicates"` // copies of known commands
 	Conflicts  uint64 `json:"conflicts"`  // other commands under a known request ID
@@ -119,11 +122,12 @@ func (a *Agent) Status() Status {
 	s.Ready = isClosed(a.ready)
 	s.Connected, s.Since = p.link.Since()
 	s.Since = utc(s.Since)
-	s.Server, s.Servers = a.server(p, s.Connected), serverNames(a.cfg.Servers)
+	s.Server, s.Servers = p.link.Server(), serverNames(a.cfg.Servers)
 	s.Commands = commandStatus(p.commands.Status())
 	s.Commands.Dropped = p.live.Dropped()
 	s.Commands.Blocked, s.Commands.Runs = p.commands.Blocked(), p.report.running.list()
 	s.Ledger = ledgerStatus(p.commands.Status().Ledger, p.ledger.Failure())
+	s.Scripts = scriptStatus(p.report.scripts())
 	s.Results = p.boxes.results.Stats()
 	s.Starts = p.boxes.starts.Stats()
 	s.Observations = p.boxes.observations.Stats()
@@ -137,7 +141,7 @@ func (a *Agent) Status() Status {
 
 func commandStatus(s command.Status) CommandStatus {
 	return CommandStatus{
-		Waiting: s.Waiting, Running: s.Running, Received: s.Received, Duplicates: s.Duplicates,
+		Waiting: s.Waiting, Running: s.Running, AtOnce: s.AtOnce, Received: s.Received, Duplicates: s.Duplicates,
 		Conflicts: s.Conflicts, Refused: s.Refused, Unreadable: s.Unreadable, Unrecorded: s.Unrecorded,
 	}
 }

@@ -25,9 +25,11 @@ const overdue = 5 * time.Minute
 
 // Problems says what is wrong with a running agent, the cause before its
 // consequences; none: it is healthy. Wrong is: no connection, a resource that is
-// waited for, a ledger that cannot be written, commands that cannot be taken or
+// waited for, such as the stream of the commands or a permission that the broker
+// refuses, a ledger that cannot be written, commands that cannot be taken or
 // started, records in quarantine, and records that have waited for more than five
-// minutes although there is a connection.
+// minutes although there is a connection. A bucket that does not exist is waited
+// for too, but nothing is wrong: it is as good as an empty one.
 func (s Status) Problems() []Problem {
 	if !s.Running {
 		return nil
@@ -36,7 +38,7 @@ func (s Status) Problems() []Problem {
 	found = append(found, s.storageProblems()...)
 	for _, r := range s.Resources {
 		// What was still fine when the connection went is its consequence.
-		if r.Name != connectionName && !r.WaitingSince.IsZero() && (s.Connected || r.WaitingSince.Before(s.Since)) {
+		if r.Name != connectionName && !r.WaitingSince.IsZero() && !r.isMissingBucket() && (s.Connected || r.WaitingSince.Before(s.Since)) {
 			found = append(found, resourceProblem(r))
 		}
 	}
@@ -86,6 +88,12 @@ func (s Status) storageProblems() []Problem {
 		}}
 	}
 	return nil
+}
+
+// isMissingBucket: fleets may do without settings, groups, pins or revocations. A
+// bucket that the broker refuses is another thing: it may have rows.
+func (r Resource) isMissingBucket() bool {
+	return strings.HasPrefix(r.Name, "kv ") && r.Reason == string(health.Missing)
 }
 
 func resourceProblem(r Resource) Problem {

@@ -95,7 +95,7 @@ func TestStatusWithoutABroker(t *testing.T) {
 	lost := time.Now()
 	s.open()
 	got := fromOutside(t, s.cfg.StateDir, "does not say that it is disconnected", func(got agent.Status) bool {
-		return !got.Connected && got.Results.Pending == 1
+		return !got.Connected && got.Results.Pending == 1 && resource(got, "connection").Error != "" // it has dialled again
 	})
 	require.WithinRange(t, got.Since, lost.Add(-time.Second), time.Now().Add(time.Second))
 	require.WithinRange(t, got.Results.Oldest, lost.Add(-time.Second), time.Now().Add(time.Second))
@@ -150,9 +150,38 @@ func TestStatusSaysWhatTheBrokerRefuses(t *testing.T) {
 	cfg.User, cfg.Password = "agent", "a"
 	_, _ = startAgent(t, cfg)
 	got := fromOutside(t, cfg.StateDir, "no refusal", func(got agent.Status) bool {
-		return resource(got, "permission to subscribe to kill.").Reason == "denied"
+		return got.Connected && resource(got, "permission to subscribe to kill.*").Reason == "denied"
 	})
-	r := resource(got, "permission to subscribe to kill.")
+	r := resource(got, "permission to subscribe to kill.*")
 	require.Contains(t, r.Error, "Permissions Violation")
-	require.Zero(t, r.WaitingSince, "nobody waits for it")
+	require.NotZero(t, r.WaitingSince)
+	var wrong []string
+	for _, p := range got.Problems() {
+		wrong = append(wrong, p.What)
+	}
+	require.Contains(t, wrong, "permission to subscribe to kill.*")
+	require.NotContains(t, wrong, "permission to subscribe to kill.*.>", "only execution IDs with dots need it")
+	for _, what := range wrong {
+		require.NotContains(t, what, " $", "what the agent can do without")
+	}
+}
+
+// A fleet may send commands and have nothing else: no settings, no groups, no pins.
+func TestStatusOfAnAgentWithoutBuckets(t *testing.T) {
+	t.Parallel()
+	broker := jstest.StartBroker(t)
+	js := createStreams(t, broker.Connect())
+	for _, b := range wire.Buckets() {
+		require.NoError(t, js.DeleteKeyValue(t.Context(), b.Name))
+	}
+	cfg := newConfig(t, broker.URL())
+	_, _ = startAgent(t, cfg)
+	buckets := []string{"kv agent_groups", "kv agent_config", "kv script_current", "kv script_status"}
+	got := fromOutside(t, cfg.StateDir, "not healthy, or not waiting", func(got agent.Status) bool {
+		return healthy(got) && !slices.ContainsFunc(buckets, func(name string) bool { return resource(got, name).WaitingSince.IsZero() })
+	})
+	for _, name := range buckets {
+		require.Equal(t, "missing", resource(got, name).Reason, name)
+	}
+	require.NotZero(t, resource(got, "consumer EXEC/").FineSince)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
@@ -27,6 +28,7 @@ type host struct {
 	broker   *jstest.Broker
 	operator jetstream.JetStream
 	live     *Live
+	nc       *nats.Conn // of the host
 
 	mu  sync.Mutex
 	got map[string]int // by data and source
@@ -39,6 +41,7 @@ func newHost(t *testing.T, member *membership, prepare func(*host)) *host {
 	h.createStream()
 	prepare(h)
 	nc := h.broker.Connect()
+	h.nc = nc
 	js, err := jetstream.New(nc)
 	require.NoError(t, err)
 	transport, out := retry.FromNATS(nc), make(chan delivery.Delivery)
@@ -114,8 +117,10 @@ func (h *host) consumer() *jetstream.ConsumerInfo {
 func (h *host) awaitFilters(groups ...string) {
 	h.Helper()
 	want := fmt.Sprint(wire.ReplayFilters(pcID, groups))
+	ctx, cancel := context.WithTimeout(context.Background(), generous)
+	defer cancel()
 	require.Eventually(h, func() bool {
-		c, err := h.operator.Consumer(h.bounded(), wire.StreamExec, wire.ReplayConsumer(pcID))
+		c, err := h.operator.Consumer(ctx, wire.StreamExec, wire.ReplayConsumer(pcID))
 		return err == nil && fmt.Sprint(c.CachedInfo().Config.FilterSubjects) == want
 	}, generous, time.Millisecond)
 }

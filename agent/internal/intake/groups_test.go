@@ -271,7 +271,7 @@ func TestABadGroupIsReportedOnce(t *testing.T) {
 	live := &Live{Transport: jstest.NewFake().Conn(), PCID: pcID, Groups: member.get, Logger: slog.New(slog.NewTextHandler(&text, nil))}
 	require.NoError(t, live.Subscribe(t.Context()))
 	for range 3 {
-		require.NoError(t, live.join([]string{"canary", "*", "wave 1"}))
+		require.NoError(t, live.join(t.Context(), []string{"canary", "*", "wave 1"}))
 	}
 	require.Equal(t, 1, strings.Count(text.String(), "level=WARN"), text.String())
 	require.Contains(t, text.String(), "2 of 3 groups")

@@ -37,6 +37,12 @@ func run(t *testing.T, test func(*testing.T, *bench)) {
 
 func runWith(t *testing.T, member *membership, test func(*testing.T, *bench)) {
 	t.Helper()
+	runSet(t, member, func(*bench) {}, test)
+}
+
+// runSet is runWith with sources that are changed before they run.
+func runSet(t *testing.T, member *membership, set func(*bench), test func(*testing.T, *bench)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{t: t, fake: jstest.NewFake(), out: make(chan delivery.Delivery, 1000)}
 		log := slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -50,6 +56,7 @@ func runWith(t *testing.T, member *membership, test func(*testing.T, *bench)) {
 			b.live.Groups = member.get
 		}
 		b.replay = &Replay{JetStream: b.fake.JetStream(), Transport: b.fake.Conn(), PCID: pcID, Groups: b.live.Joined, Out: b.out, Logger: log}
+		set(b)
 		ctx, cancel := context.WithCancel(t.Context())
 		require.NoError(t, b.live.Subscribe(ctx))
 		ended := make(chan error)

@@ -2,9 +2,7 @@ package intake
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 
 	"github.com/nats-io/nats.go"
@@ -29,15 +27,21 @@ type Live struct {
 	Groups Groups
 	Out    chan<- delivery.Delivery
 	// Kill is called with the execution ID of every kill message.
-	Kill   func(execID string)
-	Logger *slog.Logger
+	Kill func(execID string)
+	// Settled is called with a subject that the broker had refused when it does not
+	// any more, or when nobody listens to it any more. Nil: nobody is told.
+	Settled func(subject string)
+	Logger  *slog.Logger
 
 	// open subscribes to a group; set by Subscribe, whose context ends the
 	// hand-over.
 	open func(group string) (*joined, error)
 
+	refused *refusals
+	deaf    func() // ends the hearing of refusals
+
 	mu      sync.Mutex
-	subs    []retry.Subscription
+	subs    map[string]*subscribed // by subject
 	groups  map[string]*joined
 	changed chan struct{} // closed at the next change of groups
 	known   bool          // the groups have been answered
@@ -49,47 +53,27 @@ type Live struct {
 // ends the hand-over of what arrives.
 func (l *Live) Subscribe(ctx context.Context) error {
 	l.mu.Lock() // a status may be asked for already
-	l.groups, l.changed = make(map[string]*joined), make(chan struct{})
+	l.subs, l.groups, l.changed = make(map[string]*subscribed), make(map[string]*joined), make(chan struct{})
 	l.mu.Unlock()
+	l.refused = newRefusals()
+	l.deaf = l.hearRefusals()
 	l.open = func(group string) (*joined, error) { return l.openGroup(ctx, group) }
 	receive := func(m *nats.Msg) { l.receive(ctx, m) }
 	for _, subject := range []string{wire.CommandsAll(), wire.CommandsPC(l.PCID)} {
-		if err := l.add(subject, pendingLive, receive); err != nil {
+		if _, err := l.subscribe(subject, pendingLive, receive); err != nil {
 			return err
 		}
 	}
 	for _, subject := range wire.KillFilters() {
-		if err := l.add(subject, pendingKill, l.kill); err != nil {
+		if _, err := l.subscribe(subject, pendingKill, l.kill); err != nil {
 			return err
 		}
 	}
 	groups, _ := l.Groups.ask()
-	if err := l.join(groups); err != nil {
+	if err := l.join(ctx, groups); err != nil {
 		l.Logger.Warn("a group could not be subscribed to and will be tried again", "error", err)
 	}
 	return nil
-}
-
-func (l *Live) add(subject string, pending int, h func(*nats.Msg)) error {
-	sub, err := l.Transport.Subscribe(subject, pending, h)
-	if err != nil {
-		return fmt.Errorf("intake: subscribe %s: %w", subject, err)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.subs = append(l.subs, sub)
-	return nil
-}
-
-// all returns the open subscriptions.
-func (l *Live) all() []retry.Subscription {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	subs := slices.Clone(l.subs)
-	for _, g := range l.groups {
-		subs = append(subs, g.sub)
-	}
-	return subs
 }
 
 func (l *Live) receive(ctx context.Context, m *nats.Msg) {
@@ -125,6 +109,9 @@ func (l *Live) Dropped() int {
 // must be the hand-over, by the context of Subscribe. After it nothing more is
 // handed over. Run must have ended.
 func (l *Live) Drain(ctx context.Context) {
+	if l.deaf != nil {
+		l.deaf()
+	}
 	var all sync.WaitGroup
 	for _, sub := range l.all() {
 		all.Go(func() {

@@ -3,9 +3,9 @@ package intake
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,7 +16,7 @@ import (
 
 // joined is the subscription of one group.
 type joined struct {
-	sub   retry.Subscription
+	of    *subscribed
 	leave context.CancelFunc // ends the hand-over
 }
 
@@ -24,13 +24,22 @@ type joined struct {
 var groupBackoff = retry.Backoff{Min: time.Second, Max: 30 * time.Second, Factor: 2, Jitter: 0.25}
 
 // Run follows the host's groups until ctx ends: it subscribes to those that are
-// joined and ends the subscriptions of those that are left. Subscribe comes
-// before it.
+// joined and ends the subscriptions of those that are left. What the broker
+// refuses it tries again. Subscribe comes before it.
 func (l *Live) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var healing sync.WaitGroup
+	healing.Go(func() { l.heal(ctx) })
+	defer healing.Wait()
+	defer cancel()
+	return l.follow(ctx)
+}
+
+func (l *Live) follow(ctx context.Context) error {
 	for failures := 0; ; {
 		groups, changed := l.Groups.ask()
 		var again <-chan time.Time
-		if err := l.join(groups); err == nil {
+		if err := l.join(ctx, groups); err == nil {
 			failures = 0
 		} else {
 			failures++
@@ -49,7 +58,7 @@ func (l *Live) Run(ctx context.Context) error {
 
 // join makes groups the ones that are subscribed to. Groups that are not known
 // change nothing.
-func (l *Live) join(groups []string) error {
+func (l *Live) join(ctx context.Context, groups []string) error {
 	if groups == nil {
 		return nil
 	}
@@ -57,8 +66,11 @@ func (l *Live) join(groups []string) error {
 	l.report(problem)
 	left := l.leave(names)
 	fresh, err := l.openAll(names)
-	l.settleIn(fresh)
-	l.end(left)
+	l.settleIn(ctx, fresh)
+	for _, g := range left {
+		l.end(g.of.sub, atOnce)
+		l.forgetRefusal(g.of.subject)
+	}
 	return err
 }
 
@@ -92,9 +104,11 @@ const flushTimeout = 2 * time.Second
 
 // settleIn makes fresh part of what is joined, when the broker knows of it, and
 // tells of it: at the first time also of none.
-func (l *Live) settleIn(fresh map[string]*joined) {
+func (l *Live) settleIn(ctx context.Context, fresh map[string]*joined) {
 	if len(fresh) > 0 {
-		l.flush()
+		if err := l.flush(ctx); err != nil {
+			l.Logger.Debug("the broker has not confirmed the subscriptions of groups", "error", err)
+		}
 		l.Logger.Info("joined groups", "groups", slices.Sorted(maps.Keys(fresh)))
 	}
 	l.mu.Lock()
@@ -107,16 +121,16 @@ func (l *Live) settleIn(fresh map[string]*joined) {
 	l.announce()
 }
 
-func (l *Live) flush() {
+// flush returns when the broker has seen every subscription, or need not: at the
+// next connect it hears of them first.
+func (l *Live) flush(ctx context.Context) error {
 	f, ok := l.Transport.(flusher)
 	if connected, _ := l.Transport.State(); !ok || !connected {
-		return
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
-	if err := f.Flush(ctx); err != nil {
-		l.Logger.Debug("the broker has not confirmed the subscriptions of groups", "error", err)
-	}
+	return f.Flush(ctx)
 }
 
 // report warns of a problem when it is another one than before.
@@ -129,16 +143,16 @@ func (l *Live) report(problem string) {
 
 func (l *Live) openGroup(ctx context.Context, group string) (*joined, error) {
 	ctx, leave := context.WithCancel(ctx)
-	sub, err := l.Transport.Subscribe(wire.CommandsGroup(group), pendingLive, func(m *nats.Msg) {
+	s, err := l.subscribe(wire.CommandsGroup(group), pendingLive, func(m *nats.Msg) {
 		if l.isMember(group) {
 			l.receive(ctx, m)
 		}
 	})
 	if err != nil {
 		leave()
-		return nil, fmt.Errorf("intake: subscribe %s: %w", wire.CommandsGroup(group), err)
+		return nil, err
 	}
-	return &joined{sub: sub, leave: leave}, nil
+	return &joined{of: s, leave: leave}, nil
 }
 
 // isMember asks the groups themselves: Run may not have followed them yet.
@@ -165,6 +179,7 @@ func (l *Live) leave(names []string) []*joined {
 			continue
 		}
 		delete(l.groups, name)
+		delete(l.subs, g.of.subject)
 		g.leave()
 		left, gone = append(left, g), append(gone, name)
 	}
@@ -174,17 +189,6 @@ func (l *Live) leave(names []string) []*joined {
 		l.Logger.Info("left groups", "groups", gone)
 	}
 	return left
-}
-
-func (l *Live) end(left []*joined) {
-	for _, g := range left {
-		if err := g.sub.Stop(); err != nil {
-			l.Logger.Warn("the subscription of a group that was left has not ended", "error", err)
-		}
-		l.mu.Lock()
-		l.lost += g.sub.Dropped()
-		l.mu.Unlock()
-	}
 }
 
 // announce tells of a change; it is called with mu held.

@@ -17,13 +17,19 @@ import (
 
 // Replay takes commands from the durable consumer of this host.
 type Replay struct {
-	JetStream retry.ConsumerSource
+	JetStream CommandSource
 	Transport retry.Transport
 	PCID      string
 	// Groups of the host, as from [Live.Joined]; nil: it has none, ever.
 	Groups Groups
 	Out    chan<- delivery.Delivery
 	Logger *slog.Logger
+	// Options are added to those of [retry.Consume], such as one that reports the
+	// attempts to open the consumer.
+	Options []retry.Option
+	// MemberSince says, by the broker's clock, since when the host is in its newest
+	// groups, or an earlier time; nil or zero: not known, see [JoinWindow].
+	MemberSince func() time.Time
 
 	twin sync.Once // a host that shares the consumer was reported
 }
@@ -40,9 +46,25 @@ const (
 // consumer for as long as it takes, and opens them again when they vanish.
 func (r *Replay) Run(ctx context.Context) error {
 	r.awaitGroups(ctx)
-	err := retry.Consume(ctx, r.JetStream, wire.StreamExec, r.config, r.receive,
-		retry.WithTransport(r.Transport), retry.WithLogger(r.Logger))
+	joins := newJoins()
+	ctx, cancel := context.WithCancel(ctx)
+	var reading sync.WaitGroup
+	reading.Go(func() { r.readJoins(ctx, joins) })
+	defer reading.Wait()
+	defer cancel()
+	err := retry.Consume(ctx, r.JetStream, wire.StreamExec, r.configFor(joins), r.receive, r.options(joins)...)
 	return fmt.Errorf("intake: replay: %w", err)
+}
+
+func (r *Replay) options(joins *joins) []retry.Option {
+	return append([]retry.Option{
+		retry.WithTransport(r.Transport), retry.WithLogger(r.Logger),
+		retry.WithOnAttempt(func(a retry.Attempt) {
+			if a.Err == nil {
+				joins.takeIn()
+			}
+		}),
+	}, r.Options...)
 }
 
 // awaitGroups waits until the host's groups are known: the first consumer of a
@@ -71,9 +93,14 @@ func (r *Replay) awaitGroups(ctx context.Context) {
 	}
 }
 
-func (r *Replay) config() (jetstream.ConsumerConfig, <-chan struct{}) {
-	groups, changed := r.Groups.ask()
-	return consumerConfig(r.PCID, groups), changed
+// configFor answers with the groups that the consumer is to have. Retry asks right
+// before each attempt to make it.
+func (r *Replay) configFor(joins *joins) retry.ConsumerConfig {
+	return func() (jetstream.ConsumerConfig, <-chan struct{}) {
+		groups, changed := r.Groups.ask()
+		joins.ask(groups)
+		return consumerConfig(r.PCID, groups), changed
+	}
 }
 
 // receive hands a command on, as long as it is one for this host: the groups may

@@ -1,0 +1,176 @@
+package intake
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kanade-go/kanade/agent/internal/delivery"
+	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/retry"
+	"github.com/kanade-go/kanade/retry/jstest"
+)
+
+// A command that is sent right before the agent follows the join comes neither live
+// nor by the consumer, which the command after it has taken further.
+func TestACommandSentAroundAJoinComes(t *testing.T) {
+	t.Parallel()
+	member := newMembership()
+	h := newHost(t, member, func(*host) {})
+	h.awaitFilters()
+	const rounds = 20
+	for n := range rounds {
+		group, between := fmt.Sprintf("g%d", n), fmt.Sprintf("between %d", n)
+		h.publish(wire.CommandsGroup(group), group)
+		h.publish(wire.CommandsAll(), between)
+		h.await(between + " replay")
+		member.set(group)
+		h.await(group + " replay")
+		require.Zero(t, h.count(group+" live"))
+	}
+	require.Equal(t, 1, h.consumers())
+}
+
+func TestTheNewestCommandOfAJoinedGroup(t *testing.T) {
+	const unknown = time.Duration(1)
+	for name, c := range map[string]struct {
+		age   time.Duration // of the command at the join
+		since time.Duration // of the membership, from the sending on
+		comes bool
+	}{
+		"sent just before the join":             {age: time.Second, since: unknown, comes: true},
+		"as old as may be":                      {age: JoinWindow - 2*time.Second, since: unknown, comes: true},
+		"older than the host may be behind":     {age: JoinWindow + time.Second, since: unknown},
+		"old, sent to a member":                 {age: 48 * time.Hour, since: -time.Hour, comes: true},
+		"old, sent just before the membership":  {age: 48 * time.Hour, since: JoinWindow / 2, comes: true},
+		"old, sent long before the membership":  {age: 48 * time.Hour, since: time.Hour},
+		"sent before a change of the row again": {age: time.Second, since: time.Hour, comes: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			member, since := newMembership(), time.Time{}
+			set := func(b *bench) { b.replay.MemberSince = func() time.Time { return since } }
+			runSet(t, member, set, func(t *testing.T, b *bench) {
+				b.createStream()
+				time.Sleep(time.Minute)
+				sent := time.Now()
+				if c.since != unknown {
+					since = sent.Add(c.since)
+				}
+				b.publish(wire.CommandsGroup("canary"), "1")
+				b.publish(wire.CommandsAll(), "2")
+				require.ElementsMatch(t, []string{"2 live", "2 replay"}, names(b.settled()))
+				time.Sleep(c.age)
+				member.set("canary")
+				time.Sleep(time.Second)
+				all := b.settled()
+				if c.comes {
+					require.Equal(t, []string{"1 replay"}, names(all))
+					require.True(t, sent.Equal(all["1 replay"].Stamp))
+					require.Equal(t, wire.CommandsGroup("canary"), all["1 replay"].Subject)
+				} else {
+					require.Empty(t, all)
+				}
+				time.Sleep(time.Hour)
+				require.Empty(t, b.taken(), "it is asked for once")
+			})
+		})
+	}
+}
+
+// missed is a command for canary that comes neither live nor by the consumer.
+func (b *bench) missed() {
+	b.t.Helper()
+	b.createStream()
+	time.Sleep(time.Minute)
+	b.publish(wire.CommandsGroup("canary"), "1")
+	b.publish(wire.CommandsAll(), "2")
+	require.ElementsMatch(b.t, []string{"2 live", "2 replay"}, names(b.settled()))
+}
+
+func TestTheNewestCommandComesAgainUntilItHasAnOwner(t *testing.T) {
+	member := newMembership()
+	runWith(t, member, func(t *testing.T, b *bench) {
+		b.missed()
+		member.set("canary")
+		time.Sleep(time.Second)
+		b.taken()["1 replay"].Answer(delivery.Nak)
+		time.Sleep(nakDelay - time.Second)
+		require.Empty(t, b.taken())
+		time.Sleep(2 * time.Second)
+		require.Contains(t, b.taken(), "1 replay") // not answered at all
+		time.Sleep(ackWait + nakDelay + time.Second)
+		b.taken()["1 replay"].Answer(delivery.Ack)
+		time.Sleep(time.Hour)
+		require.Empty(t, b.taken())
+	})
+}
+
+func TestAGroupThatIsJoinedAgainIsReadAgain(t *testing.T) {
+	member := newMembership("canary")
+	runWith(t, member, func(t *testing.T, b *bench) {
+		b.createStream()
+		time.Sleep(time.Minute)
+		member.set()
+		time.Sleep(time.Second)
+		b.publish(wire.CommandsGroup("canary"), "1")
+		b.publish(wire.CommandsAll(), "2")
+		b.settled()
+		member.set("canary")
+		time.Sleep(time.Second)
+		require.Equal(t, []string{"1 replay"}, names(b.settled()))
+	})
+}
+
+// A group may be left before its newest command was found, or has an owner.
+func TestAGroupThatIsLeftIsNotReadAnyMore(t *testing.T) {
+	member := newMembership()
+	runWith(t, member, func(t *testing.T, b *bench) {
+		b.missed()
+		b.fake.Fail(jstest.OpStream, errors.New("no answer"), -1)
+		member.set("canary")
+		time.Sleep(30 * time.Second)
+		member.set()
+		b.fake.Fail(jstest.OpStream, nil, 0)
+		time.Sleep(2 * time.Minute)
+		require.Empty(t, b.taken())
+	})
+}
+
+func TestAJoinIsReadWhenTheBrokerIsBack(t *testing.T) {
+	member := newMembership()
+	runWith(t, member, func(t *testing.T, b *bench) {
+		b.missed()
+		b.fake.Fail(jstest.OpStream, errors.New("no answer"), 2)
+		member.set("canary")
+		time.Sleep(30 * time.Second)
+		require.Equal(t, []string{"1 replay"}, names(b.settled()))
+	})
+}
+
+// What nobody may read is waited for no longer than the refusal takes.
+func TestARoleThatMayNotReadTheStream(t *testing.T) {
+	member := newMembership()
+	var denials *denying
+	set := func(b *bench) {
+		denials = newDenying(b.fake.Conn())
+		b.replay.Transport = denials
+	}
+	runSet(t, member, set, func(t *testing.T, b *bench) {
+		b.missed()
+		b.fake.Fail(jstest.OpStream, errors.New("silence"), -1)
+		member.set("canary")
+		time.Sleep(time.Second)
+		denials.deny(retry.Denial{Subject: "$JS.API.STREAM.INFO.EXEC", Err: nats.ErrPermissionViolation})
+		synctest.Wait()
+		b.fake.Fail(jstest.OpStream, nil, 0)
+		time.Sleep(time.Hour)
+		require.Empty(t, b.taken(), "it is not tried again")
+		b.publish(wire.CommandsGroup("canary"), "3")
+		require.ElementsMatch(t, []string{"3 live", "3 replay"}, names(b.settled()))
+	})
+}
