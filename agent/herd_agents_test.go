@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ type herd struct {
 	monitor *monitor
 	agents  []*agent.Agent
 	logs    *warnings
+
+	syncs  atomic.Int64 // of all agents
+	synced int64        // at the end of the last event
 
 	config uint64   // revision of the newest row of agent_config
 	groups []uint64 // of each agent's row of agent_groups
@@ -82,7 +86,7 @@ func (h *herd) agent(dir string, i int) *agent.Agent {
 		h.runs(i, job.Command.RequestID)
 		return nil
 	})
-	a, err := agent.New(cfg, agent.WithLogger(slog.New(h.logs)), agent.WithHandler("herd", handle, agent.ReportInterrupted))
+	a, err := agent.New(cfg, agent.CountSyncs(&h.syncs), agent.WithLogger(slog.New(h.logs)), agent.WithHandler("herd", handle, agent.ReportInterrupted))
 	require.NoError(h.t, err)
 	return a
 }

@@ -18,6 +18,10 @@ const lastFlush = 2 * time.Second
 // the grace.
 const lastArrivals = 2 * time.Second
 
+// lastCalls is how long the end of calls into a connection that was brought along
+// is waited for. Where its lock is held by a blocked write, nothing of ours ends it.
+const lastCalls = time.Second
+
 // stop ends the phases: what was received is recorded for the next start while
 // what runs has its grace, then the last results go out.
 func (s *stages) stop(a *Agent, p *parts) {
@@ -28,6 +32,7 @@ func (s *stages) stop(a *Agent, p *parts) {
 	s.endArrivals(p)
 	s.admission.Stop()
 	work.Wait()
+	p.schedule.Close()
 	p.breakOffDial()
 	s.settings.Stop()
 	a.log.Debug("agent stops: last results go out")
@@ -37,7 +42,22 @@ func (s *stages) stop(a *Agent, p *parts) {
 		a.log.Error("agent stopped, but not everything could be closed", "error", err)
 		return
 	}
+	a.leaveBehind(p)
 	a.log.Info("agent stopped")
+}
+
+// leaveBehind waits a moment for calls into a connection that was brought along.
+// They end with the write that holds them up, which only its owner can end sooner.
+func (a *Agent) leaveBehind(p *parts) {
+	if p.borrowed == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastCalls)
+	defer cancel()
+	if n := p.borrowed.Wait(ctx); n > 0 {
+		a.log.Warn("calls into the connection that was brought along are still blocked; they end when the write to the broker does (nats.FlusherTimeout), or when the connection is closed",
+			"calls", n)
+	}
 }
 
 // breakOffDial ends an attempt to connect. It holds the client's lock for up to

@@ -16,6 +16,7 @@ import (
 type Options struct {
 	Servers     []string
 	Name        string
+	Inbox       string // prefix of the subjects for replies; empty: that of nats.go, which all clients share
 	Credentials Source // nil: none
 	TLS         TLSFiles
 	// Proxy is the URL of an HTTP proxy for every server, [NoProxy] for none, or
@@ -96,7 +97,7 @@ func (o Options) nats(d *dialer) []nats.Option {
 	if pings == 0 {
 		pings = pingInterval
 	}
-	return append([]nats.Option{
+	opts := []nats.Option{
 		nats.Name(o.Name),
 		nats.RetryOnFailedConnect(true),
 		nats.MaxReconnects(-1),
@@ -109,7 +110,11 @@ func (o Options) nats(d *dialer) []nats.Option {
 		nats.PingInterval(pings),
 		nats.MaxPingsOutstanding(pingsOut),
 		nats.FlusherTimeout(writeTimeout),
-	}, d.report.handlers(d)...)
+	}
+	if o.Inbox != "" {
+		opts = append(opts, nats.CustomInboxPrefix(o.Inbox))
+	}
+	return append(opts, d.report.handlers(d)...)
 }
 
 // parseServers never echoes a URL: it may hold a password.

@@ -14,6 +14,10 @@
 //   - A broker that freezes is noticed within 45 s (two pings, 15 s apart, without
 //     an answer), one that was lost in a sleep or with a network within seconds
 //     of the host's return ([Watch]).
+//   - A call into a connection of somebody else ([Borrow]) ends within 2 s, or with
+//     its context, even where nats.go holds the connection's lock for a write to a
+//     broker that does not read; settings that break these promises are named
+//     ([Borrowed.Warn]).
 //   - No password, token or seed is in a log or an error, even if it was in the
 //     URL of a server or a proxy.
 //
@@ -24,5 +28,7 @@
 //     it is configured by name.
 //   - The system's certificate authorities are loaded once for each process; only
 //     those of a file of one's own ([TLSFiles]) are read again.
+//   - What blocks on a borrowed connection cannot be ended, only left: it returns
+//     with the write, or when the connection's owner closes it.
 //   - Nothing here looks at credentials while the connection stands.
 package natskit

@@ -13,16 +13,20 @@ import (
 // that moment, not from when the connection was made.
 type Link struct {
 	transport retry.Transport
+	ask       func() (url string) // which may take its time; nil: nobody knows
 
 	mu        sync.Mutex
+	server    string
 	connected bool
 	ever      bool
 	since     time.Time // of the last change
 }
 
-// NewLink returns a link that has never been connected until Run sees it.
-func NewLink(t retry.Transport) *Link {
-	return &Link{transport: t, since: time.Now()}
+// NewLink returns a link that has never been connected until Run sees it. Server,
+// if not nil, is asked after each connect for the URL of the server; it may take
+// its time.
+func NewLink(t retry.Transport, server func() (url string)) *Link {
+	return &Link{transport: t, ask: server, since: time.Now()}
 }
 
 // Closed is closed when the connection is closed for good. If the transport
@@ -39,6 +43,7 @@ func (l *Link) Run(ctx context.Context) error {
 	for {
 		connected, changed := l.transport.State()
 		l.note(connected)
+		l.noteServer(connected)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -54,6 +59,29 @@ func (l *Link) note(connected bool) {
 		l.connected, l.since = connected, time.Now()
 	}
 	l.ever = l.ever || connected
+}
+
+// noteServer asks beside everybody who wants to know: the answer may have to wait
+// for a write to a broker that does not read.
+func (l *Link) noteServer(connected bool) {
+	name := ""
+	if connected && l.ask != nil {
+		name = ServerName(l.ask())
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.server = name
+}
+
+// Server is the server that is connected to, without what may be secret; empty:
+// none, or it is not known yet.
+func (l *Link) Server() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.connected {
+		return ""
+	}
+	return l.server
 }
 
 // Offline returns how long the connection has been lost: 0 while it is up,

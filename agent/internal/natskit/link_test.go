@@ -16,7 +16,7 @@ func TestStalenessCountsFromTheLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := jstest.NewFake()
 		fake.Disconnect()
-		link := NewLink(fake.Conn())
+		link := NewLink(fake.Conn(), nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- link.Run(ctx) }()

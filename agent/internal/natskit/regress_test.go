@@ -18,7 +18,7 @@ import (
 func TestOfflineDoesNotCountFromTheConnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := jstest.NewFake()
-		link := NewLink(fake.Conn())
+		link := NewLink(fake.Conn(), nil)
 		link.note(true)
 		time.Sleep(72 * time.Hour)
 		fake.Disconnect() // and Run has not been scheduled yet
