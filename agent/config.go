@@ -13,6 +13,7 @@ import (
 
 	"github.com/kanade-go/kanade/agent/internal/natskit"
 	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/exec"
 )
 
 // Config is what an operator or embedder fixes before the agent starts; it
@@ -54,8 +55,17 @@ type Config struct {
 	// LogKeepDays is how many daily files are kept. Default: 14; 0: no file.
 	LogKeepDays int
 
-	// Concurrency is how many scripts run at once. 0: the number of CPUs.
+	// Concurrency is how many scripts run at once where the fleet's settings do not
+	// say (max_local_concurrent). 0: the number of CPUs.
 	Concurrency int
+	// ScriptLimits bound what each script may use, with all processes that it starts;
+	// one that goes beyond ends with exit code -1 and a note. Default: no limits.
+	ScriptLimits exec.Limits
+	// ScriptCgroups has each script live in a cgroup of its own, which it cannot
+	// leave: a kill and the limits then reach those processes too that detached
+	// themselves. Where the host does not let the agent (Linux 5.14, cgroup version 2,
+	// for a systemd service Delegate=yes) that is logged, and scripts run without.
+	ScriptCgroups bool
 	// Grace is how long running scripts may take to end by themselves at a
 	// stop. Default: 10 s.
 	Grace time.Duration
@@ -124,6 +134,9 @@ func (c Config) validateLocal() error {
 	}
 	if c.Concurrency < 0 {
 		errs = append(errs, configError("concurrency %d: must not be negative", c.Concurrency))
+	}
+	if err := c.ScriptLimits.Validate(); err != nil {
+		errs = append(errs, configError("script limits: %w", err))
 	}
 	return errors.Join(errs...)
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
+	"github.com/kanade-go/kanade/agent/internal/command"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/exec"
 )
@@ -30,6 +32,7 @@ func (e *ExitError) Unwrap() error { return e.Err }
 type handlerShell struct {
 	handlerEntry
 	maxOutput int
+	tails     *command.Tails
 }
 
 func (s handlerShell) Available() error { return nil }
@@ -42,7 +45,11 @@ func (s handlerShell) Run(ctx context.Context, c wire.Command, attempt int) (exe
 	o := exec.Outcome{Started: time.Now(), Code: -1}
 	timed, cancel := context.WithTimeout(ctx, c.Timeout())
 	defer cancel()
-	err := s.handler.Handle(timed, Job{Command: c, Stdout: stdout, Stderr: stderr, Attempt: attempt})
+	tail, end := s.tails.Begin(c)
+	defer end()
+	err := s.handler.Handle(timed, Job{
+		Command: c, Attempt: attempt, Stdout: io.MultiWriter(stdout, tail.Stdout()), Stderr: io.MultiWriter(stderr, tail.Stderr()),
+	})
 	o.Finished = time.Now()
 	var text string
 	o.End, o.Code, text = endOf(ctx, timed, err)

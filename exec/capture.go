@@ -8,7 +8,7 @@ import (
 
 const (
 	firstGrowth = 512
-	// Each growth leaves the old buffer to the collector. By eight, and to the limit at once from a 32nd of it on, that is
+	// Each growth leaves the old buffer to the collector. By eight, then to a 32nd of the limit, then to the limit, that is
 	// less than a twentieth of the limit in all.
 	growthFactor = 8
 	lastGrowth   = 32
@@ -23,6 +23,9 @@ type capture struct {
 	buf   []byte // the head, then the tail, which becomes a ring when buf is full
 	next  int    // where the ring's oldest byte is, counted from the tail's start
 	total int64  // bytes written
+
+	users  chan struct{} // see spareUsers; nil: it may be at that step whoever else is
+	joined bool
 }
 
 // headSize is two thirds of the limit; the tail gets the rest.
@@ -42,6 +45,31 @@ func (c *capture) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// room is where the next bytes can be put without a copy, for put to count them; nil if Write has to take them. A buffer
+// that is full may be all that is needed, so it does not grow here.
+func (c *capture) room(least int) []byte {
+	if c.buf == nil {
+		c.grow(min(1, c.max))
+	}
+	if end := min(cap(c.buf), c.max); len(c.buf) < end {
+		return c.buf[len(c.buf):end]
+	}
+	if len(c.buf) < c.max || c.max-c.headSize() < least {
+		return nil
+	}
+	return c.buf[c.headSize()+c.next:]
+}
+
+// put counts n bytes that are in room.
+func (c *capture) put(n int) {
+	c.total += int64(n)
+	if len(c.buf) < c.max {
+		c.buf = c.buf[:len(c.buf)+n]
+		return
+	}
+	c.next = (c.next + n) % max(1, len(c.buf)-c.headSize())
+}
+
 func (c *capture) fill(p []byte) int {
 	n := min(len(p), c.max-len(c.buf))
 	c.grow(n)
@@ -54,15 +82,28 @@ func (c *capture) grow(n int) {
 	if need <= cap(c.buf) {
 		return
 	}
-	size := max(need, growthFactor*cap(c.buf), firstGrowth)
-	if size >= c.max || cap(c.buf) >= c.max/lastGrowth && cap(c.buf) > firstGrowth {
+	size := c.nextSize(need)
+	if size == spareSize && !c.joinSpareUsers() {
 		size = c.max + markerRoom
 	}
 	old := c.buf
 	c.buf = append(buffer(size), old...)
 	if cap(old) == spareSize {
 		spares.Put((*[spareSize]byte)(old[:spareSize]))
+		c.leaveSpareUsers()
 	}
+}
+
+// nextSize is the size that is to follow for need bytes: some steps, a 32nd of the limit, the limit.
+func (c *capture) nextSize(need int) int {
+	last := max(c.max/lastGrowth, firstGrowth)
+	if size := max(need, growthFactor*cap(c.buf), firstGrowth); size < last {
+		return size
+	}
+	if need <= last && last < c.max {
+		return last
+	}
+	return c.max + markerRoom
 }
 
 // spares are the buffers that captures have grown out of, for others that grow: of many long outputs at once, they would
@@ -70,7 +111,7 @@ func (c *capture) grow(n int) {
 var spares sync.Pool
 
 // spareSize is the last step before the default limit.
-const spareSize = 256 << 10
+const spareSize = DefaultMaxOutput / lastGrowth
 
 func buffer(size int) []byte {
 	if size != spareSize {
@@ -80,6 +121,31 @@ func buffer(size int) []byte {
 		return spare[:0]
 	}
 	return make([]byte, 0, spareSize)
+}
+
+// spareUsers are how many of the runs' outputs may be at that step at a time: together they take the memory of half an
+// output more. While more than that grow at once, they are taken to be as long as they may be, and skip it.
+var spareUsers = make(chan struct{}, lastGrowth/2)
+
+// joinSpareUsers reports whether the step may be taken.
+func (c *capture) joinSpareUsers() bool {
+	if c.users == nil {
+		return true
+	}
+	select {
+	case c.users <- struct{}{}:
+		c.joined = true
+		return true
+	default:
+		return false
+	}
+}
+
+func (c *capture) leaveSpareUsers() {
+	if c.joined {
+		<-c.users
+		c.joined = false
+	}
 }
 
 func (c *capture) wrap(p []byte) {
@@ -98,6 +164,7 @@ func (c *capture) truncated() bool { return c.total > int64(len(c.buf)) }
 
 // finish returns what was kept. Nothing may be written afterwards. Characters that the cut went through are left out whole.
 func (c *capture) finish() []byte {
+	c.leaveSpareUsers()
 	if !c.truncated() {
 		return c.fitted()
 	}
@@ -106,7 +173,7 @@ func (c *capture) finish() []byte {
 	head := withoutPartialEnd(c.buf[:c.headSize()])
 	tail := withoutPartialStart(c.buf[c.headSize():])
 	marker := fmt.Sprintf("\n[... %d of %d bytes left out ...]\n", c.total-int64(len(head)+len(tail)), c.total)
-	whole := c.buf[:len(head)+len(marker)+len(tail)]
+	whole := slices.Clip(c.buf[:len(head)+len(marker)+len(tail)])
 	copy(whole[len(head)+len(marker):], tail)
 	copy(whole[len(head):], marker)
 	return whole

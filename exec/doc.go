@@ -14,7 +14,8 @@
 //     process fail (SIGPIPE on Unix).
 //   - Output is read to its end whatever its size, and no more than a limit is kept: the first two thirds and the last
 //     third, cut between characters, with a line between them that says how many bytes were written and how many are left
-//     out. Memory grows with what is kept, not with the limit. A [Tail] shows the end of the output while the run goes on.
+//     out. Memory grows with what is kept, by 8 and more, to the limit itself from 256 KiB of it on (from 32 KiB while more
+//     than 16 outputs are that long). A [Tail] shows the end of the output while the run goes on.
 //   - Output is valid UTF-8, unless [WithRawOutput] asks for the bytes. On Windows a line that is not UTF-8 is decoded
 //     from the code page of the console, which is what cmd, many programs, and PowerShell in a constrained language write.
 //   - A staged script is read back and compared right before the start, so that what security software has taken away or

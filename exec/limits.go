@@ -39,6 +39,15 @@ const (
 // measured reports whether there is something to watch.
 func (l Limits) measured() bool { return l.CPU != 0 || l.Memory != 0 || l.Processes != 0 }
 
+// Validate reports a negative limit, which matches ErrInvalidSpec, or that this host cannot measure what is limited:
+// ErrLimitUnsupported. Run checks the same.
+func (l Limits) Validate() error {
+	if err := l.check(); err != nil {
+		return fmt.Errorf("exec: limits: %w", err)
+	}
+	return nil
+}
+
 func (l Limits) check() error {
 	switch {
 	case l.CPU < 0:

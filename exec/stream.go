@@ -8,7 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// A pipe holds 64 KiB on Linux; half of it per read costs no measurable throughput.
+// A pipe holds 64 KiB on Linux; half of it per read costs no measurable throughput. What is kept is mostly read to where it
+// stays; a buffer is needed where that has to grow, or is small.
 const readSize = 32 << 10
 
 var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
@@ -29,17 +30,14 @@ func openStream(limit int, tail *tailStream) (*stream, *os.File, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &stream{file: r, kept: capture{max: limit}, tail: tail, done: make(chan struct{})}, w, nil
+	return &stream{file: r, kept: capture{max: limit, users: spareUsers}, tail: tail, done: make(chan struct{})}, w, nil
 }
 
 // read drains the pipe until every writer has closed it or the reader is interrupted.
 func (s *stream) read() {
 	defer close(s.done)
-	buf := readBuffers.Get().(*[readSize]byte)
-	defer readBuffers.Put(buf)
 	for !s.stop.Load() {
-		n, err := s.file.Read(buf[:])
-		s.take(buf[:n])
+		err := s.readSome()
 		if errors.Is(err, io.EOF) {
 			return
 		}
@@ -49,6 +47,20 @@ func (s *stream) read() {
 		}
 	}
 	s.err = os.ErrDeadlineExceeded
+}
+
+func (s *stream) readSome() error {
+	if room := s.kept.room(readSize); room != nil {
+		n, err := s.file.Read(room)
+		s.kept.put(n)
+		s.tail.write(room[:n])
+		return err
+	}
+	buf := readBuffers.Get().(*[readSize]byte)
+	defer readBuffers.Put(buf)
+	n, err := s.file.Read(buf[:])
+	s.take(buf[:n])
+	return err
 }
 
 func (s *stream) take(p []byte) {

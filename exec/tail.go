@@ -1,6 +1,9 @@
 package exec
 
-import "sync"
+import (
+	"io"
+	"sync"
+)
 
 // DefaultTail is how many bytes of each stream a [Tail] keeps by default: 128 KiB.
 const DefaultTail = 128 << 10
@@ -15,6 +18,19 @@ type Tail struct {
 
 // NewTail keeps limit bytes of each stream; 0 or less stands for DefaultTail.
 func NewTail(limit int) *Tail { return &Tail{limit: limit} }
+
+// Stdout is where the standard output goes of work that is not a script: a run writes to its Tail by itself. The writer
+// never fails, and that of a nil Tail discards.
+func (t *Tail) Stdout() io.Writer {
+	stdout, _ := t.streams()
+	return stdout
+}
+
+// Stderr is Stdout for the other stream.
+func (t *Tail) Stderr() io.Writer {
+	_, stderr := t.streams()
+	return stderr
+}
 
 // TailSnapshot is the end of both streams at one moment. The texts are valid UTF-8, begin with a whole character, and belong
 // to the caller. The totals count all bytes written so far.
@@ -56,6 +72,12 @@ func (t *tailStream) open(limit int) {
 	if t.kept.max == 0 {
 		t.kept = capture{max: limit, last: true}
 	}
+}
+
+// Write implements io.Writer.
+func (t *tailStream) Write(p []byte) (int, error) {
+	t.write(p)
+	return len(p), nil
 }
 
 func (t *tailStream) write(p []byte) {

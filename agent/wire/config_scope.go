@@ -24,6 +24,17 @@ type ConfigScope struct {
 	ProcessPerfExpiresAt *time.Time
 	// ProcessPerfTopN is how many processes a sample has.
 	ProcessPerfTopN *uint32
+	// MaxLocalConcurrent is how many scripts run at once, at least 1.
+	MaxLocalConcurrent *uint64
+
+	// InventoryEnabled, InventoryInterval and InventoryJitter are the keys of
+	// earlier releases, with their meaning; the last two are durations.
+	InventoryEnabled  *bool
+	InventoryInterval *string
+	InventoryJitter   *string
+	// InventorySections are the names of those that are published, with commas
+	// between them; "" is all.
+	InventorySections *string
 }
 
 // DecodeConfigScope reads a scope. null stands for a field that is not set, and
@@ -54,8 +65,10 @@ func (c *ConfigScope) read(r *reader, key string) {
 		c.ProcessPerfExpiresAt = set(r, (*reader).time)
 	case "process_perf_top_n":
 		c.ProcessPerfTopN = set(r, (*reader).uint32)
+	case "max_local_concurrent":
+		c.MaxLocalConcurrent = set(r, (*reader).positive)
 	default:
-		r.skip()
+		c.readInventory(r, key)
 	}
 }
 
@@ -68,8 +81,8 @@ func set[T any](r *reader, read func(*reader) T) *T {
 	return &value
 }
 
-// Validate reports every duration that cannot be read and a time that cannot be
-// written, joined; each problem matches [ErrInvalid]. A host takes a scope with
+// Validate reports every duration that cannot be read, and a time and a number
+// that cannot be written, joined; each problem matches [ErrInvalid]. A host takes a scope with
 // such a duration all the same, see [MergeConfig].
 func (c ConfigScope) Validate() error {
 	var errs []error
@@ -77,6 +90,8 @@ func (c ConfigScope) Validate() error {
 		"target_version_jitter": c.TargetVersionJitter,
 		"heartbeat_interval":    c.HeartbeatInterval,
 		"host_perf_interval":    c.HostPerfInterval,
+		"inventory_interval":    c.InventoryInterval,
+		"inventory_jitter":      c.InventoryJitter,
 	} {
 		if text != nil {
 			_, err := ParseDuration(*text)
@@ -85,6 +100,9 @@ func (c ConfigScope) Validate() error {
 	}
 	if c.ProcessPerfExpiresAt != nil {
 		errs = append(errs, invalid("process_perf_expires_at", checkTime(*c.ProcessPerfExpiresAt)))
+	}
+	if c.MaxLocalConcurrent != nil && *c.MaxLocalConcurrent == 0 {
+		errs = append(errs, invalid("max_local_concurrent", errors.New("0 scripts at once would run none; leave it out for the host's own number")))
 	}
 	return errors.Join(errs...)
 }
@@ -99,6 +117,8 @@ func (c ConfigScope) Encode() []byte {
 	setTo(c.ProcessPerfEnabled, func(b bool) { w.bool("process_perf_enabled", b) })
 	setTo(c.ProcessPerfExpiresAt, func(t time.Time) { w.time("process_perf_expires_at", t) })
 	setTo(c.ProcessPerfTopN, func(n uint32) { w.uint("process_perf_top_n", uint64(n)) })
+	setTo(c.MaxLocalConcurrent, func(n uint64) { w.uint("max_local_concurrent", n) })
+	c.encodeInventory(w)
 	return w.end()
 }
 

@@ -21,6 +21,11 @@ func TestConfigScopeGolden(t *testing.T) {
 	require.Equal(t, "{}", string(ConfigScope{}.Encode()))
 	two := ConfigScope{TargetVersion: new("0.3.0"), HeartbeatInterval: new("15s")}
 	golden(t, "config_scope_two.json", two.Encode())
+	newer := ConfigScope{MaxLocalConcurrent: new(uint64(4))}
+	require.NoError(t, newer.Validate())
+	read, err = DecodeConfigScope(golden(t, "config_scope_newer.json", newer.Encode()))
+	require.NoError(t, err)
+	require.Equal(t, newer, read)
 }
 
 func TestDecodeConfigScope(t *testing.T) {
@@ -28,13 +33,16 @@ func TestDecodeConfigScope(t *testing.T) {
 	for doc, want := range map[string]ConfigScope{
 		`{}`:   {},
 		` {} `: {},
-		`{"inventory_interval":"1h","inventory_enabled":true,"new":{"a":[1,null]},"heartbeat_interval":"5s"}`:     {HeartbeatInterval: new("5s")},
+		`{"new":{"a":[1,null]},"heartbeat_interval":"5s"}`: {HeartbeatInterval: new("5s")},
 		`{"target_version":null,"heartbeat_interval":null,"process_perf_enabled":null,"process_perf_top_n":null}`: {},
 		`{"process_perf_expires_at":null,"host_perf_interval":null,"target_version_jitter":null}`:                 {},
 		`{"target_version":""}`: {TargetVersion: new("")},
 		`{"heartbeat_interval":"-5s","host_perf_interval":"soon"}`:          {HeartbeatInterval: new("-5s"), HostPerfInterval: new("soon")},
 		`{"process_perf_enabled":false,"process_perf_top_n":0}`:             {ProcessPerfEnabled: new(false), ProcessPerfTopN: new(uint32(0))},
 		`{"process_perf_top_n":4294967295}`:                                 {ProcessPerfTopN: new(uint32(4294967295))},
+		`{"max_local_concurrent":null}`:                                     {},
+		`{"max_local_concurrent":1}`:                                        {MaxLocalConcurrent: new(uint64(1))},
+		`{"max_local_concurrent":18446744073709551615}`:                     {MaxLocalConcurrent: new(uint64(18446744073709551615))},
 		`{"process_perf_expires_at":"2031-03-04T07:00:00+01:00"}`:           {ProcessPerfExpiresAt: new(at(2031, 3, 4, 6, 0, 0, 0))},
 		`{"target_version_jitter":"584542046090years","z":"é\ud83d\ude00"}`: {TargetVersionJitter: new("584542046090years")},
 	} {
@@ -61,6 +69,12 @@ func TestDecodeConfigScopeRefuses(t *testing.T) {
 		`{"process_perf_top_n":"5"}`:        `field "process_perf_top_n": expected a whole number`,
 		`{"process_perf_expires_at":"2031-03-04T06:00:00"}`: `field "process_perf_expires_at": expected an RFC 3339 timestamp with offset`,
 		`{"target_version":1.5}`:                            `field "target_version": expected a string`,
+		`{"max_local_concurrent":0}`:                        `field "max_local_concurrent": expected a whole number from 1 to 18446744073709551615, found "0"`,
+		`{"max_local_concurrent":-1}`:                       `field "max_local_concurrent": expected a whole number from 1`,
+		`{"max_local_concurrent":-0}`:                       `field "max_local_concurrent": expected a whole number from 1`,
+		`{"max_local_concurrent":2.0}`:                      `field "max_local_concurrent": expected a whole number from 1`,
+		`{"max_local_concurrent":"4"}`:                      `field "max_local_concurrent": expected a whole number from 1`,
+		`{"max_local_concurrent":18446744073709551616}`:     `field "max_local_concurrent": expected a whole number from 1`,
 		`{"a":1,"a":2}`:                                     "the key appears twice",
 		`{} {}`:                                             "expected the end of the document",
 		"{\"target_version\":\"\xff\"}":                     "expected valid UTF-8",
@@ -74,11 +88,12 @@ func TestDecodeConfigScopeRefuses(t *testing.T) {
 
 func TestConfigScopeValidate(t *testing.T) {
 	t.Parallel()
-	err := ConfigScope{HeartbeatInterval: new("30"), HostPerfInterval: new(""), TargetVersionJitter: new("1 M"), ProcessPerfExpiresAt: new(time.Time{})}.Validate()
+	err := ConfigScope{HeartbeatInterval: new("30"), HostPerfInterval: new(""), TargetVersionJitter: new("1 M"), ProcessPerfExpiresAt: new(time.Time{}), MaxLocalConcurrent: new(uint64(0))}.Validate()
 	require.ErrorIs(t, err, ErrInvalid)
 	require.ErrorContains(t, err, "heartbeat_interval")
 	require.ErrorContains(t, err, "host_perf_interval")
 	require.ErrorContains(t, err, "process_perf_expires_at")
+	require.ErrorContains(t, err, "max_local_concurrent")
 	require.NotContains(t, err.Error(), "target_version_jitter")
 }
 

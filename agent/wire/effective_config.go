@@ -28,6 +28,21 @@ type EffectiveConfig struct {
 	ProcessPerfExpiresAt time.Time
 	// ProcessPerfTopN is how many processes a sample has, 1 to 1,000. Default 20.
 	ProcessPerfTopN int
+	// MaxLocalConcurrent is how many scripts run at once, 1 to 1,000; 0: no scope
+	// says, and the host takes its own number.
+	MaxLocalConcurrent int
+
+	// InventoryEnabled: the host publishes what it is. Default true.
+	InventoryEnabled bool
+	// InventoryInterval is how often it looks for changes, 1 min to 24 h. Default
+	// 1 h.
+	InventoryInterval time.Duration
+	// InventoryJitter is over how long a fleet that does the same at the same time
+	// spreads it, 0 to 24 h. Default 5 min.
+	InventoryJitter time.Duration
+	// InventorySections are the names of those that are published, with commas
+	// between them; "": all.
+	InventorySections string
 }
 
 // ProcessPerfActive reports whether processes are sampled at a time.
@@ -47,11 +62,17 @@ const (
 	maxInterval = 24 * time.Hour
 	maxJitter   = 7 * 24 * time.Hour
 	maxTopN     = 1000
+	// maxConcurrent is beyond what a host can run at once and below what would
+	// fill its memory with output (16 MiB a script).
+	maxConcurrent = 1000
 )
 
 // DefaultConfig is the settings of a host that no scope says anything about.
 func DefaultConfig() EffectiveConfig {
-	return EffectiveConfig{HeartbeatInterval: defaultHeartbeat, HostPerfInterval: defaultHostPerf, ProcessPerfTopN: defaultTopN}
+	return EffectiveConfig{
+		HeartbeatInterval: defaultHeartbeat, HostPerfInterval: defaultHostPerf, ProcessPerfTopN: defaultTopN,
+		InventoryEnabled: true, InventoryInterval: defaultInventory, InventoryJitter: defaultInventoryJitter,
+	}
 }
 
 // GroupScope is the scope of a group.
@@ -103,7 +124,8 @@ type merger struct {
 
 var configFields = []string{
 	"target_version", "target_version_jitter", "heartbeat_interval", "host_perf_interval",
-	"process_perf_enabled", "process_perf_expires_at", "process_perf_top_n",
+	"process_perf_enabled", "process_perf_expires_at", "process_perf_top_n", "max_local_concurrent",
+	"inventory_enabled", "inventory_interval", "inventory_jitter", "inventory_sections",
 }
 
 // apply lets a scope override; noted is called with each field that it sets.
@@ -127,7 +149,16 @@ func (m *merger) apply(key string, s ConfigScope, noted func(field string)) {
 	})
 	setTo(s.ProcessPerfEnabled, func(v bool) { note(4); c.ProcessPerfEnabled = v })
 	setTo(s.ProcessPerfExpiresAt, func(v time.Time) { note(5); c.ProcessPerfExpiresAt = v })
-	setTo(s.ProcessPerfTopN, func(v uint32) { c.ProcessPerfTopN = m.count(key, note(6), v) })
+	setTo(s.ProcessPerfTopN, func(v uint32) { c.ProcessPerfTopN = m.count(key, note(6), uint64(v), maxTopN) })
+	setTo(s.MaxLocalConcurrent, func(v uint64) { c.MaxLocalConcurrent = m.count(key, note(7), v, maxConcurrent) })
+	setTo(s.InventoryEnabled, func(v bool) { note(8); c.InventoryEnabled = v })
+	setTo(s.InventoryInterval, func(v string) {
+		c.InventoryInterval = m.duration(key, note(9), v, defaultInventory, minInventory, maxInterval)
+	})
+	setTo(s.InventoryJitter, func(v string) {
+		c.InventoryJitter = m.duration(key, note(10), v, defaultInventoryJitter, 0, maxInterval)
+	})
+	setTo(s.InventorySections, func(v string) { note(11); c.InventorySections = v })
 }
 
 func (m *merger) duration(key, field, text string, unreadable, least, most time.Duration) time.Duration {
@@ -144,10 +175,10 @@ func (m *merger) duration(key, field, text string, unreadable, least, most time.
 	return bounded
 }
 
-func (m *merger) count(key, field string, n uint32) int {
-	bounded := min(max(n, 1), maxTopN)
+func (m *merger) count(key, field string, n, most uint64) int {
+	bounded := min(max(n, 1), most)
 	if bounded != n {
-		m.problem(key, field, fmt.Sprintf("%d is outside 1 to %d; %d is used", n, maxTopN, bounded))
+		m.problem(key, field, fmt.Sprintf("%d is outside 1 to %d; %d is used", n, most, bounded))
 	}
 	return int(bounded)
 }

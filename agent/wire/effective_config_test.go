@@ -63,10 +63,12 @@ func TestMergeConfig(t *testing.T) {
 		"null unsets nothing": {scopes: scopes{"global": `{"heartbeat_interval":"60s"}`, "pc": `{"heartbeat_interval":null}`}, want: heartbeat(time.Minute)},
 		"empty target":        {scopes: scopes{"global": `{"target_version":"0.4"}`, "pc": `{"target_version":""}`}, want: DefaultConfig()},
 		"everything": {
-			scopes: scopes{"global": `{"target_version":"0.44.0","target_version_jitter":"20m","heartbeat_interval":"15s","host_perf_interval":"5m","process_perf_enabled":true,"process_perf_expires_at":"2031-03-04T06:00:00Z","process_perf_top_n":10}`},
+			scopes: scopes{"global": `{"target_version":"0.44.0","target_version_jitter":"20m","heartbeat_interval":"15s","host_perf_interval":"5m","process_perf_enabled":true,"process_perf_expires_at":"2031-03-04T06:00:00Z","process_perf_top_n":10,"max_local_concurrent":4}`},
 			want: EffectiveConfig{
 				TargetVersion: "0.44.0", TargetVersionJitter: 20 * time.Minute, HeartbeatInterval: 15 * time.Second, HostPerfInterval: 5 * time.Minute,
 				ProcessPerfEnabled: true, ProcessPerfExpiresAt: at(2031, 3, 4, 6, 0, 0, 0), ProcessPerfTopN: 10,
+				MaxLocalConcurrent: 4,
+				InventoryEnabled:   true, InventoryInterval: time.Hour, InventoryJitter: 5 * time.Minute,
 			},
 		},
 		"zero intervals": {
@@ -80,7 +82,9 @@ func TestMergeConfig(t *testing.T) {
 		"tiny": {scopes: scopes{"pc": `{"heartbeat_interval":"1ns"}`}, want: heartbeat(time.Second), problems: []string{`pcs.PC-1 heartbeat_interval: "1ns" is outside 1s to 1day; 1s is used`}},
 		"huge": {
 			scopes: scopes{"canary": `{"heartbeat_interval":"500000000000years","host_perf_interval":"25h","target_version_jitter":"8d","process_perf_top_n":4294967295}`}, groups: []string{"canary"},
-			want: EffectiveConfig{HeartbeatInterval: 24 * time.Hour, HostPerfInterval: 24 * time.Hour, TargetVersionJitter: 7 * 24 * time.Hour, ProcessPerfTopN: 1000},
+			want: with(func(c *EffectiveConfig) {
+				c.HeartbeatInterval, c.HostPerfInterval, c.TargetVersionJitter, c.ProcessPerfTopN = 24*time.Hour, 24*time.Hour, 7*24*time.Hour, 1000
+			}),
 			problems: []string{
 				`groups.canary target_version_jitter: "8d" is outside 0s to 7days; 7days is used`,
 				`groups.canary heartbeat_interval: "500000000000years" is outside 1s to 1day; 1day is used`,
@@ -89,6 +93,16 @@ func TestMergeConfig(t *testing.T) {
 			},
 		},
 		"nobody": {scopes: scopes{"pc": `{"process_perf_top_n":0}`}, want: with(func(c *EffectiveConfig) { c.ProcessPerfTopN = 1 }), problems: []string{`pcs.PC-1 process_perf_top_n: 0 is outside 1 to 1000; 1 is used`}},
+		"scripts at once": {
+			scopes: scopes{"global": `{"max_local_concurrent":2}`, "a": `{"max_local_concurrent":4}`, "b": `{"max_local_concurrent":3}`}, groups: []string{"b", "a"},
+			want:     with(func(c *EffectiveConfig) { c.MaxLocalConcurrent = 3 }),
+			problems: []string{"max_local_concurrent: set by 2 groups of this host, in this order: a, b; the last one counts"},
+		},
+		"scripts at once, of the host": {scopes: scopes{"global": `{"max_local_concurrent":2}`, "pc": `{"max_local_concurrent":8}`}, want: with(func(c *EffectiveConfig) { c.MaxLocalConcurrent = 8 })},
+		"all scripts at once": {
+			scopes: scopes{"pc": `{"max_local_concurrent":18446744073709551615}`}, want: with(func(c *EffectiveConfig) { c.MaxLocalConcurrent = 1000 }),
+			problems: []string{`pcs.PC-1 max_local_concurrent: 18446744073709551615 is outside 1 to 1000; 1000 is used`},
+		},
 		"unreadable: the default, not the wider scope": {
 			scopes: scopes{"global": `{"heartbeat_interval":"5s","host_perf_interval":"7s"}`, "pc": `{"heartbeat_interval":"30","host_perf_interval":"-5s","target_version_jitter":""}`},
 			want:   with(func(c *EffectiveConfig) { c.TargetVersionJitter = 10 * time.Minute }),
@@ -167,6 +181,7 @@ func FuzzConfigScope(f *testing.F) {
 		require.True(t, e.HostPerfInterval >= time.Second && e.HostPerfInterval <= 24*time.Hour)
 		require.True(t, e.TargetVersionJitter >= 0 && e.TargetVersionJitter <= 7*24*time.Hour)
 		require.True(t, e.ProcessPerfTopN >= 1 && e.ProcessPerfTopN <= 1000)
+		require.True(t, e.MaxLocalConcurrent >= 0 && e.MaxLocalConcurrent <= 1000)
 		for _, p := range problems {
 			require.Less(t, len(p.Text), 300)
 		}

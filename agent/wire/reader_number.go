@@ -28,6 +28,21 @@ func (r *reader) optUint() uint64 {
 	return r.uint()
 }
 
+// positive reads a number that 0 makes no sense for.
+func (r *reader) positive() uint64 {
+	const expected = "a whole number from 1 to 18446744073709551615"
+	lit, ok := r.integer(expected)
+	if !ok {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(lit), 10, 64)
+	if err != nil || n == 0 {
+		r.failf("expected %s, found %s", expected, clip(lit))
+		return 0
+	}
+	return n
+}
+
 func (r *reader) int32() int32 {
 	const expected = "a whole number from -2147483648 to 2147483647"
 	lit, ok := r.integer(expected)

@@ -18,12 +18,15 @@ const (
 	startedPrefix = "events.started."
 	obsPrefix     = "obs."
 
+	inventoryPrefix = "inventory."
+
 	heartbeatPrefix   = "heartbeat."
 	hostPerfPrefix    = "host_perf."
 	processPerfPrefix = "process_perf."
 	agentsPrefix      = "agents."
 	pingSuffix        = ".ping"
 	logsFetchPrefix   = "logs.fetch."
+	jobTailPrefix     = "job.tail."
 
 	hashedPrefix = "sha256-"
 )
@@ -70,6 +73,11 @@ func StartedSubject(execID, pcID string) string {
 // ObsSubject is where a host publishes its observability events.
 func ObsSubject(pcID string) string { return obsPrefix + subjectPart(pcID) }
 
+// InventorySubject is where a host publishes a section of its inventory.
+func InventorySubject(pcID, section string) string {
+	return inventoryPrefix + subjectPart(pcID) + "." + subjectPart(section)
+}
+
 // HeartbeatSubject is where a host says that it is there.
 func HeartbeatSubject(pcID string) string { return heartbeatPrefix + subjectPart(pcID) }
 
@@ -84,6 +92,9 @@ func PingSubject(pcID string) string { return agentsPrefix + subjectPart(pcID) +
 
 // LogsFetchSubject is where a host answers with the end of its log.
 func LogsFetchSubject(pcID string) string { return logsFetchPrefix + subjectPart(pcID) }
+
+// JobTailSubject is where a host answers with the end of a command's output.
+func JobTailSubject(pcID string) string { return jobTailPrefix + subjectPart(pcID) }
 
 // ReplayFilters returns the subjects of the commands for the host pcID that is a
 // member of groups: sorted and without repetition, so that the same members make

@@ -146,8 +146,9 @@ func TestTelemetrySubjects(t *testing.T) {
 	require.Equal(t, "process_perf.PC-1", ProcessPerfSubject("PC-1"))
 	require.Equal(t, "agents.PC-1.ping", PingSubject("PC-1"))
 	require.Equal(t, "logs.fetch.PC-1", LogsFetchSubject("PC-1"))
+	require.Equal(t, "job.tail.PC-1", JobTailSubject("PC-1"))
 	for _, name := range []string{"a b", "*", ">", "a..b", "\xff", ""} {
-		for _, build := range []func(string) string{HeartbeatSubject, HostPerfSubject, ProcessPerfSubject, PingSubject, LogsFetchSubject} {
+		for _, build := range []func(string) string{HeartbeatSubject, HostPerfSubject, ProcessPerfSubject, PingSubject, LogsFetchSubject, JobTailSubject} {
 			requireSubject(t, build(name))
 		}
 	}

@@ -160,7 +160,7 @@ func (a *admitter) handOver(x *arrival) {
 		a.verdicts.push(x.key, time.Time{}, 1)
 		return
 	}
-	a.queue.push(x.key, x.due, 1)
+	a.queue.pushBy(x.command.DeadlineAt, x.key, x.due, 1)
 	if a.runs.killed(x.command.ExecID, x.key) {
 		a.killWaiting(x.key) // the kill came before the command could be found in the queue
 	}

@@ -22,7 +22,7 @@ func (p *performer) await(ctx context.Context, r *candidate) {
 			"request_id", r.command.RequestID, "job", r.command.ID)
 	}
 	pause := knowledgePause + time.Duration(p.queue.len())*time.Millisecond
-	p.queue.push(r.key, time.Now().Add(pause), r.attempt)
+	p.queue.again(r.item, time.Now().Add(pause))
 	p.killMissed(r)
 }
 

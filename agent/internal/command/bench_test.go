@@ -18,18 +18,19 @@ import (
 
 // bench is a command path over fakes, in virtual time.
 type bench struct {
-	t       *testing.T
-	dir     string
-	ledger  *Ledger
-	sink    *fakeSink
-	sh      *fakeShell
-	events  *fakeEvents
-	offline time.Duration
-	verify  Verify
-	lookup  Lookup
-	scripts Scripts
-	grace   time.Duration
-	fs      atomicfile.FS
+	t        *testing.T
+	dir      string
+	ledger   *Ledger
+	sink     *fakeSink
+	sh       *fakeShell
+	events   *fakeEvents
+	offline  time.Duration
+	verify   Verify
+	lookup   Lookup
+	scripts  Scripts
+	settings func() (wire.EffectiveConfig, <-chan struct{})
+	grace    time.Duration
+	fs       atomicfile.FS
 
 	service *Service
 	in      chan delivery.Delivery
@@ -72,7 +73,8 @@ func (b *bench) start() {
 	b.service = New(Config{
 		PCID: "PC-1", Ledger: b.ledger, Sink: b.sink, Shells: map[string]Shell{"sh": &recorded},
 		Verify: b.verify, Lookup: b.lookup, Scripts: b.scripts, Events: b.events, Offline: func() time.Duration { return b.offline }, Slots: 2, Now: time.Now,
-		Logger: slog.New(slog.NewTextHandler(b.t.Output(), nil)),
+		Settings: b.settings,
+		Logger:   slog.New(slog.NewTextHandler(b.t.Output(), nil)),
 	})
 	b.service.Recover()
 	ctx, cancel := context.WithCancel(context.Background())

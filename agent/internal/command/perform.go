@@ -52,7 +52,7 @@ type performer struct {
 	log      *slog.Logger
 
 	slots    *slots        // one a running command
-	inFlight chan struct{} // running, or on the way to the disk
+	inFlight *slots        // running, or on the way to the disk
 	ahead    atomic.Int64  // taken from the queue, without a slot yet
 	fewer    chan struct{} // holds one signal: ahead went down
 	started  atomic.Int64
@@ -91,7 +91,7 @@ func (p *performer) runQueued(ctx, stop, store context.Context) error {
 // place among those in flight, and its slot at the latest then.
 func (p *performer) handle(store context.Context, active *sync.WaitGroup, it item, leave func(), work func() (wire.Result, bool)) {
 	active.Go(func() {
-		defer func() { <-p.inFlight }()
+		defer p.inFlight.giveBack()
 		defer leave()
 		if result, ok := p.protect(it, work); ok {
 			p.deliver(store, it.key, result)
@@ -104,27 +104,15 @@ func (p *performer) runVerdicts(ctx, store context.Context) error {
 	var active sync.WaitGroup
 	defer active.Wait()
 	for {
-		if !acquire(ctx, p.inFlight) {
+		if !p.inFlight.take(ctx) {
 			return ctx.Err()
 		}
 		it, err := p.verdicts.pop(ctx)
 		if err != nil {
-			<-p.inFlight
+			p.inFlight.giveBack()
 			return err
 		}
 		p.handle(store, &active, it, func() {}, func() (wire.Result, bool) { return p.answer(it) })
-	}
-}
-
-func acquire(ctx context.Context, sem chan struct{}) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	select {
-	case sem <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
@@ -184,10 +172,10 @@ func (p *performer) putBack(stop context.Context, it item, err error) {
 		p.owe(it, interruptedResult(p.commandOf(it), p.pcID, p.now(), p.now()))
 	case errors.Is(err, errJournalClosed): // the next start finds it accepted
 	case stop.Err() != nil: // likewise, unless a kill finds it before
-		p.queue.push(it.key, time.Time{}, it.attempt)
+		p.queue.again(it, time.Time{})
 	default:
 		p.blockedBy(stop, err)
-		p.queue.push(it.key, time.Now().Add(pauseFor(p.queue.len())), it.attempt)
+		p.queue.again(it, time.Now().Add(pauseFor(p.queue.len())))
 	}
 }
 

@@ -13,11 +13,15 @@ import (
 // order of arrival. It holds keys, and seldom a result; the ledger has the
 // commands, and bounds how many there can be.
 type queue struct {
+	now    func() time.Time // the clock of deadlines
 	mu     sync.Mutex
 	items  waiting
 	places map[Key]*item
 	order  uint64
 	wake   chan struct{}
+
+	late     overdue // those with a deadline
+	wakeLate chan struct{}
 }
 
 type item struct {
@@ -27,15 +31,29 @@ type item struct {
 	place   int
 	attempt int
 	owed    *wire.Result // what the ledger is still to record before the answer, or nil
+
+	deadline  time.Time // of the start; zero: none
+	late      time.Time // when it is to be answered for its deadline; zero: never
+	latePlace int
 }
 
-func newQueue() *queue {
-	return &queue{places: make(map[Key]*item), wake: make(chan struct{}, 1)}
+func newQueue(now func() time.Time) *queue {
+	return &queue{now: now, places: make(map[Key]*item), wake: make(chan struct{}, 1), wakeLate: make(chan struct{}, 1)}
 }
 
 // push adds a command that may not start before due.
 func (q *queue) push(key Key, due time.Time, attempt int) {
 	q.add(&item{key: key, due: due, attempt: attempt})
+}
+
+// pushBy adds one that may not start after its deadline either.
+func (q *queue) pushBy(deadline time.Time, key Key, due time.Time, attempt int) {
+	q.add(&item{key: key, due: due, attempt: attempt, deadline: deadline})
+}
+
+// again adds what was taken out before.
+func (q *queue) again(it item, due time.Time) {
+	q.add(&item{key: it.key, due: due, attempt: it.attempt, deadline: it.deadline})
 }
 
 // pushOwed adds one whose result is not in the ledger yet.
@@ -49,8 +67,9 @@ func (q *queue) add(it *item) {
 	q.order++
 	it.order = q.order
 	q.places[it.key] = it
+	q.limit(it)
 	heap.Push(&q.items, it)
-	q.signal()
+	signal(q.wake)
 }
 
 // remove takes a command out, wherever it stands.
@@ -61,20 +80,40 @@ func (q *queue) remove(key Key) (item, bool) {
 	if !ok {
 		return item{}, false
 	}
-	delete(q.places, key)
-	heap.Remove(&q.items, it.place)
+	q.take(it)
 	return *it, true
 }
 
+// take is called with the lock held.
+func (q *queue) take(it *item) {
+	delete(q.places, it.key)
+	heap.Remove(&q.items, it.place)
+	if !it.late.IsZero() {
+		heap.Remove(&q.late, it.latePlace)
+	}
+}
+
+// has says whether a command waits.
+func (q *queue) has(key Key) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	_, ok := q.places[key]
+	return ok
+}
+
 // pop returns the next command that is due; it blocks until there is one.
-func (q *queue) pop(ctx context.Context) (item, error) {
+func (q *queue) pop(ctx context.Context) (item, error) { return await(ctx, q.wake, q.next) }
+
+// await returns what next has; it asks anew after the wait that next names, and
+// when it is woken.
+func await(ctx context.Context, wake <-chan struct{}, next func() (*item, time.Duration)) (item, error) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
 		if ctx.Err() != nil {
 			return item{}, ctx.Err()
 		}
-		it, wait := q.next()
+		it, wait := next()
 		if it != nil {
 			return *it, nil
 		}
@@ -82,7 +121,7 @@ func (q *queue) pop(ctx context.Context) (item, error) {
 		select {
 		case <-ctx.Done():
 			return item{}, ctx.Err()
-		case <-q.wake:
+		case <-wake:
 		case <-timer.C:
 		}
 	}
@@ -106,17 +145,17 @@ func (q *queue) next() (*item, time.Duration) {
 	if wait := time.Until(q.items[0].due); wait > 0 {
 		return nil, wait
 	}
-	it := heap.Pop(&q.items).(*item)
-	delete(q.places, it.key)
+	it := q.items[0]
+	q.take(it)
 	if len(q.items) > 0 {
-		q.signal()
+		signal(q.wake)
 	}
 	return it, 0
 }
 
-func (q *queue) signal() {
+func signal(wake chan<- struct{}) {
 	select {
-	case q.wake <- struct{}{}:
+	case wake <- struct{}{}:
 	default:
 	}
 }

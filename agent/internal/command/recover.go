@@ -24,10 +24,10 @@ func (s *Service) recover(r Recovered) {
 		s.verdicts.push(r.Key, time.Time{}, 1)
 	case r.Starts == 0:
 		s.runs.arm(c.ExecID, r.Key)
-		s.queue.push(r.Key, s.stillDue(r, c), 1)
+		s.queue.pushBy(c.DeadlineAt, r.Key, s.stillDue(r, c), 1)
 	case err == nil && s.repeatable(c.Shell):
 		s.runs.arm(c.ExecID, r.Key)
-		s.queue.push(r.Key, time.Time{}, r.Starts+1)
+		s.queue.pushBy(c.DeadlineAt, r.Key, time.Time{}, r.Starts+1)
 	default:
 		s.reportInterrupted(r, c)
 	}

@@ -17,6 +17,7 @@ type candidate struct {
 
 	// Set before ready is closed.
 	runs     bool // by the decision
+	awaits   bool // its script
 	marked   bool // as started; otherwise result and ok say what to do
 	result   wire.Result
 	ok       bool
@@ -66,30 +67,28 @@ func (p *performer) few() int64 {
 	if !p.quick.Load() {
 		return 0
 	}
-	return int64(min(lookahead/2, p.slots.all))
+	return int64(min(lookahead/2, p.slots.size()))
 }
 
 // nextGroup waits for a command that is due, and takes others that are due too
 // while commands are quick. Each takes a place among those in flight.
 func (p *performer) nextGroup(ctx context.Context) (group []*candidate) {
-	if !acquire(ctx, p.inFlight) {
+	if !p.inFlight.take(ctx) {
 		return nil
 	}
 	it, err := p.queue.pop(ctx)
 	if err != nil {
-		<-p.inFlight
+		p.inFlight.giveBack()
 		return nil
 	}
 	group = append(group, newCandidate(it))
 	for p.quick.Load() && p.ahead.Load()+int64(len(group)) < lookahead {
-		select {
-		case p.inFlight <- struct{}{}:
-		default:
+		if !p.inFlight.tryTake() {
 			return group
 		}
 		it, ok := p.queue.poll()
 		if !ok {
-			<-p.inFlight
+			p.inFlight.giveBack()
 			return group
 		}
 		group = append(group, newCandidate(it))
@@ -110,6 +109,9 @@ func (p *performer) prepare(ctx, stop context.Context, group []*candidate) {
 		defer close(r.ready)
 		deciding.Go(func() {
 			r.result, r.ok = p.protect(r.item, func() (wire.Result, bool) { return p.decideNow(ctx, stop, r, room) })
+			if !r.awaits {
+				p.fetches.forget(r.key)
+			}
 		})
 	}
 	deciding.Wait()
@@ -191,15 +193,18 @@ func (p *performer) enlist(r *candidate) {
 	}
 }
 
-// place waits until a marked command has its slot; one that is killed, or that
-// the end of ctx overtakes, gets none.
+// place waits until a marked command has its slot; one that is killed, or late,
+// or that the end of ctx overtakes, gets none.
 func (p *performer) place(ctx context.Context, r *candidate) {
 	defer p.advance()
+	overdue, stop := p.overdue(r)
+	defer stop()
 	if r.marked && ctx.Err() == nil {
 		select {
 		case <-r.turn:
 			r.slot = true
 			return
+		case <-overdue:
 		case <-r.killed:
 		case <-ctx.Done():
 		}
@@ -225,8 +230,8 @@ func (p *performer) finish(stop context.Context, r *candidate) (wire.Result, boo
 	defer cancel(nil)
 	killed := errors.Is(context.Cause(ctx), errKilled)
 	if !r.slot && !killed {
-		p.ledger.Hold(r.key)                        // the agent stops; the next start runs it
-		p.queue.push(r.key, time.Time{}, r.attempt) // where a kill still finds it
+		p.ledger.Hold(r.key)               // the agent stops, and the next start runs it; or it is late: see runOverdue
+		p.queue.again(r.item, time.Time{}) // where a kill still finds it
 		p.killMissed(r)
 		return wire.Result{}, false
 	}

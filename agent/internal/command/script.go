@@ -16,6 +16,10 @@ type Script struct {
 	Env []string
 	// MaxOutput bounds each stream, in bytes.
 	MaxOutput int
+	// Limits bound what a script may use.
+	Limits exec.Limits
+	// Tails get the end of the output while it comes; nil: nobody does.
+	Tails *Tails
 }
 
 // finder is the optional ability of a runner to say which shells it has.
@@ -42,7 +46,7 @@ func (s Script) Repeatable() bool { return false }
 func (s Script) Run(ctx context.Context, c wire.Command, _ int) (exec.Outcome, error) {
 	spec := exec.Spec{
 		Shell: s.Shell, Script: c.Script, Dir: c.Cwd, ExpandDir: true, Env: s.Env,
-		Timeout: c.Timeout(), MaxOutput: s.MaxOutput,
+		Timeout: c.Timeout(), MaxOutput: s.MaxOutput, Limits: s.Limits,
 	}
 	var err error
 	if spec.As, err = accountOf(c.RunAs); err != nil {
@@ -51,6 +55,9 @@ func (s Script) Run(ctx context.Context, c wire.Command, _ int) (exec.Outcome, e
 	if spec.As != exec.AsSystem {
 		spec.Env = nil // that account's own, never the agent's
 	}
+	tail, end := s.Tails.Begin(c)
+	defer end()
+	spec.Tail = tail
 	o, err := s.Runner.Run(ctx, spec)
 	if err != nil {
 		return o, fmt.Errorf("not run: %w", err)

@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/kanade-go/kanade/agent/wire"
@@ -46,26 +45,22 @@ func noScript(err error) Verdict {
 	return Verdict{ExitCode: wire.ExitFailed, Reason: "not run: " + err.Error()}
 }
 
-const (
-	// scriptPause is after which time a command that waits for its script is decided
-	// again, for what may have become of it meanwhile.
-	scriptPause = 5 * time.Second
-	// maxFetches bounds the scripts that are waited for at a time. Commands that
-	// want others ask again after scriptPause.
-	maxFetches = 64
-)
+// scriptPause is after which time a command that waits for its script is decided
+// again, for what may have become of it meanwhile.
+const scriptPause = 5 * time.Second
 
 // awaitScript puts back a command whose script is not here yet. It holds no
 // slot, and others go on.
 func (p *performer) awaitScript(ctx context.Context, r *candidate, fetch func(context.Context) error) {
 	c := r.command
+	r.awaits = true
 	pause := scriptPause + time.Duration(p.queue.len())*time.Millisecond
-	if !c.DeadlineAt.IsZero() {
-		pause = min(pause, c.DeadlineAt.Sub(p.now())+time.Millisecond)
-	}
-	p.queue.push(r.key, time.Now().Add(pause), r.attempt)
+	p.queue.again(r.item, time.Now().Add(pause))
 	if p.fetches.join(ctx, scriptName{c.ScriptObject, c.ScriptObjectSHA256}, r.key, fetch, p.fetched) {
 		p.log.Info("a command waits for its script", "request_id", c.RequestID, "job", c.ID, "object", c.ScriptObject)
+	}
+	if !p.queue.has(r.key) {
+		p.fetches.forget(r.key) // it was taken out, or hurried, before it joined
 	}
 	p.killMissed(r)
 }
@@ -85,6 +80,7 @@ func (p *performer) fetched(keys []Key, err error) {
 // refuseWaiting records the verdict of a command that waits, and has it answered.
 func (p *performer) refuseWaiting(key Key, verdict func(wire.Command) Verdict) {
 	it, ok := p.queue.remove(key)
+	p.fetches.forget(key)
 	if !ok {
 		return // it runs, is answered already, or is being decided
 	}
@@ -98,49 +94,6 @@ func (p *performer) refuseWaiting(key Key, verdict func(wire.Command) Verdict) {
 	}
 }
 
-// fetches are the scripts on their way, and the commands that wait for each.
-type fetches struct {
-	mu      sync.Mutex
-	waiting map[scriptName]map[Key]struct{}
-	active  sync.WaitGroup
-}
-
-type scriptName struct{ object, digest string }
-
-// join adds a command to those that wait for a script, and says whether it is
-// the first. done is told, unless ctx ends before.
-func (f *fetches) join(ctx context.Context, name scriptName, key Key, fetch func(context.Context) error, done func([]Key, error)) (first bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	keys, ok := f.waiting[name]
-	switch {
-	case !ok && len(f.waiting) == maxFetches:
-		return false
-	case !ok:
-		keys = make(map[Key]struct{})
-		f.waiting[name] = keys
-		f.active.Go(func() {
-			err := fetch(ctx)
-			if all := f.leave(name); err == nil || ctx.Err() == nil {
-				done(all, err)
-			}
-		})
-	}
-	keys[key] = struct{}{}
-	return !ok
-}
-
-// leave returns those that have waited for a script.
-func (f *fetches) leave(name scriptName) (keys []Key) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for key := range f.waiting[name] {
-		keys = append(keys, key)
-	}
-	delete(f.waiting, name)
-	return keys
-}
-
 // hurry makes a command due that waits.
 func (q *queue) hurry(key Key) {
 	q.mu.Lock()
@@ -148,6 +101,6 @@ func (q *queue) hurry(key Key) {
 	if it, ok := q.places[key]; ok {
 		it.due = time.Time{}
 		heap.Fix(&q.items, it.place)
-		q.signal()
+		signal(q.wake)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -32,10 +31,14 @@ type Config struct {
 	// Offline says how long the connection has been lost: 0 while it is up,
 	// wire.NeverConnected before the first one.
 	Offline func() time.Duration
-	// Slots is how many commands run at once; 0: the number of CPUs.
-	Slots  int
-	Now    func() time.Time
-	Logger *slog.Logger
+	// Slots is how many commands run at once where the settings say nothing; 0: the
+	// number of CPUs.
+	Slots int
+	// Settings are those of the host, with what is closed when they change; nil:
+	// there are none.
+	Settings func() (wire.EffectiveConfig, <-chan struct{})
+	Now      func() time.Time
+	Logger   *slog.Logger
 }
 
 // Events is told what happens to commands.
@@ -64,6 +67,8 @@ type Service struct {
 	offline  func() time.Duration
 	lookup   Lookup
 	counters Counters
+
+	concurrency func() (n int, changed <-chan struct{})
 }
 
 // Counters count since the start of the process.
@@ -73,9 +78,6 @@ type Counters struct {
 
 // New builds the command path. It starts nothing.
 func New(cfg Config) *Service {
-	if cfg.Slots == 0 {
-		cfg.Slots = runtime.NumCPU()
-	}
 	if cfg.Lookup == nil {
 		cfg.Lookup = everyScript{}
 	}
@@ -83,10 +85,11 @@ func New(cfg Config) *Service {
 		cfg.Scripts = noScripts{}
 	}
 	s := &Service{
-		ledger: cfg.Ledger, queue: newQueue(), verdicts: newQueue(), runs: newRuns(cfg.Now),
+		ledger: cfg.Ledger, queue: newQueue(cfg.Now), verdicts: newQueue(cfg.Now), runs: newRuns(cfg.Now),
 		now: cfg.Now, log: cfg.Logger, shells: cfg.Shells, offline: cfg.Offline, lookup: cfg.Lookup,
-		known: strings.Join(slices.Sorted(maps.Keys(cfg.Shells)), ", "),
+		known: strings.Join(slices.Sorted(maps.Keys(cfg.Shells)), ", "), concurrency: cfg.concurrency,
 	}
+	atOnce, _ := s.concurrency()
 	s.admit = &admitter{
 		ledger: s.ledger, queue: s.queue, verdicts: s.verdicts, runs: s.runs, sink: cfg.Sink,
 		gather: s.gatherKnown, verify: cfg.Verify, events: cfg.Events, pcID: cfg.PCID, now: s.now, log: s.log, counters: &s.counters,
@@ -94,9 +97,9 @@ func New(cfg Config) *Service {
 	}
 	s.perform = &performer{
 		ledger: s.ledger, queue: s.queue, verdicts: s.verdicts, runs: s.runs, sink: cfg.Sink,
-		scripts: cfg.Scripts, fetches: fetches{waiting: map[scriptName]map[Key]struct{}{}},
+		scripts: cfg.Scripts, fetches: newFetches(),
 		shells: s.shells, gather: s.gatherAsking, events: cfg.Events, pcID: cfg.PCID, now: s.now, log: s.log,
-		fewer: make(chan struct{}, 1), slots: newSlots(cfg.Slots), inFlight: make(chan struct{}, cfg.Slots+lookahead+storing),
+		fewer: make(chan struct{}, 1), slots: newSlots(atOnce), inFlight: newSlots(atOnce + inFlightBeside),
 	}
 	s.admit.killWaiting = s.perform.killWaiting
 	return s
@@ -122,6 +125,8 @@ func (s *Service) Perform(ctx context.Context, grace time.Duration) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { _ = s.perform.runQueued(ctx, stop, store) })
 	loops.Go(func() { _ = s.perform.runVerdicts(ctx, store) })
+	loops.Go(func() { _ = s.perform.runOverdue(ctx, stop, store) })
+	loops.Go(func() { s.followSettings(ctx) })
 	done := make(chan struct{})
 	go func() { loops.Wait(); close(done) }()
 	<-ctx.Done()
@@ -182,6 +187,7 @@ func (s *Service) gather(c wire.Command, known wire.ScriptState) Facts {
 // Status is a snapshot of the command path.
 type Status struct {
 	Waiting, Running                                                 int
+	AtOnce                                                           int // may run
 	Received, Duplicates, Conflicts, Refused, Unreadable, Unrecorded uint64
 	Ledger                                                           Counts
 }
@@ -190,7 +196,7 @@ type Status struct {
 func (s *Service) Status() Status {
 	c := &s.counters
 	return Status{
-		Waiting: s.queue.len() + int(s.perform.ahead.Load()), Running: s.perform.running(),
+		Waiting: s.queue.len() + int(s.perform.ahead.Load()), Running: s.perform.running(), AtOnce: s.perform.slots.size(),
 		Received: c.received.Load(), Duplicates: c.duplicates.Load(), Conflicts: c.conflicts.Load(),
 		Refused: c.refused.Load(), Unreadable: c.unreadable.Load(), Unrecorded: c.unrecorded.Load(),
 		Ledger: s.ledger.Counts(),

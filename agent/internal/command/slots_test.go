@@ -1,7 +1,9 @@
 package command
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 )
@@ -41,4 +43,64 @@ func TestSlotsGoToWhomAskedFirst(t *testing.T) {
 	require.True(t, come(s.ask()))
 	require.True(t, come(s.ask()))
 	require.False(t, come(s.ask()), "as many as there were at first")
+}
+
+func TestSlotsThatBecomeMoreOrFewer(t *testing.T) {
+	t.Parallel()
+	s := newSlots(1)
+	var turns []chan struct{}
+	for range 5 {
+		turns = append(turns, s.ask())
+	}
+	came := func() (n int) {
+		for _, turn := range turns {
+			if come(turn) {
+				n++
+			}
+		}
+		return n
+	}
+	require.Equal(t, 1, came())
+	s.resize(3)
+	require.Equal(t, 3, came(), "at once")
+	require.False(t, s.tryTake())
+	s.resize(1)
+	require.Equal(t, 3, came(), "nobody loses one")
+	require.Equal(t, 1, s.size())
+	s.leave(turns[0])
+	s.leave(turns[1])
+	require.Equal(t, 3, came(), "one is still taken, and that is all there are")
+	s.leave(turns[2])
+	require.Equal(t, 4, came())
+	s.leave(turns[3])
+	s.leave(turns[4])
+	require.True(t, s.tryTake())
+	s.resize(0)
+	ended, end := context.WithCancel(context.Background())
+	end()
+	require.False(t, s.take(ended))
+	s.giveBack()
+	require.False(t, s.tryTake())
+}
+
+func TestWhoWaitsForASlotMayGiveUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlots(1)
+		require.True(t, s.take(t.Context()))
+		ctx, end := context.WithCancel(t.Context())
+		var first, second bool
+		go func() { first = s.take(ctx) }()
+		synctest.Wait()
+		go func() { second = s.take(t.Context()) }()
+		synctest.Wait()
+		end()
+		synctest.Wait()
+		require.False(t, first)
+		require.False(t, second)
+		s.giveBack()
+		synctest.Wait()
+		require.True(t, second)
+		require.Empty(t, s.line)
+	})
 }

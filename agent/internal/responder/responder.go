@@ -77,7 +77,8 @@ func (r *Responder) serve(ctx context.Context, requests <-chan *nats.Msg) bool {
 // foreign are the first tokens of subjects that no reply may go to: the fleet's
 // own, where a reply would be taken for a message of another kind.
 var foreign = []string{
-	"agents", "audit", "commands", "events", "heartbeat", "host_perf", "inventory", "kill", "logs", "obs", "process_perf", "results",
+	"agents", "audit", "commands", "events", "heartbeat", "host_perf", "inventory", "job", "kill", "logs",
+	"notif-amend", "notifications", "obs", "process_perf", "remote", "results",
 }
 
 func (r *Responder) accepts(m *nats.Msg) bool {
