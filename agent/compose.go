@@ -15,10 +15,10 @@ import (
 	"github.com/kanade-go/kanade/agent/internal/events"
 	"github.com/kanade-go/kanade/agent/internal/intake"
 	"github.com/kanade-go/kanade/agent/internal/natskit"
+	"github.com/kanade-go/kanade/agent/internal/schedule"
 	"github.com/kanade-go/kanade/agent/internal/scripts"
 	"github.com/kanade-go/kanade/agent/internal/settings"
 	"github.com/kanade-go/kanade/agent/internal/statedir"
-	"github.com/kanade-go/kanade/exec"
 	"github.com/kanade-go/kanade/retry"
 )
 
@@ -47,11 +47,14 @@ type parts struct {
 	inherited bool          // the state folder was used under another pc_id
 	report    report        // what only Status needs
 	own       *natskit.Conn // dialled by us; nil if the connection was brought along
+	borrowed  *natskit.Borrowed
 	transport retry.Transport
 	js        JetStream
 	link      *natskit.Link
 	settings  *settings.Service
+	schedule  *schedule.Service
 	commands  *command.Service
+	tails     *command.Tails
 	arrivals  chan delivery.Delivery
 	live      *intake.Live
 	replay    *intake.Replay
@@ -67,7 +70,9 @@ func (a *Agent) compose() (*parts, error) {
 		}
 	}
 	a.composeSettings(p)
-	a.composeCommands(p)
+	objects := a.scripts(p)
+	a.composeSchedule(p, objects)
+	a.composeCommands(p, objects)
 	a.composeIntake(p)
 	return p, nil
 }
@@ -104,39 +109,42 @@ func (a *Agent) openState(p *parts) (err error) {
 }
 
 func (a *Agent) connect(p *parts) (err error) {
-	p.transport, p.js = a.opts.transport, a.opts.js
-	if p.transport != nil {
-		p.link = natskit.NewLink(p.transport)
+	switch {
+	case a.opts.transport != nil:
+		p.transport, p.js = a.opts.transport, a.opts.js
+		p.link = natskit.NewLink(p.transport, nil)
 		return nil
+	case a.opts.conn != nil:
+		return a.borrow(p)
 	}
-	nc := a.opts.conn
-	if nc == nil {
-		if p.own, err = natskit.Dial(a.dialOptions()); err != nil {
-			return fmt.Errorf("agent: %w", err)
-		}
-		nc = p.own.Conn
+	if p.own, err = natskit.Dial(a.dialOptions()); err != nil {
+		return fmt.Errorf("agent: %w", err)
 	}
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(p.own.Conn)
 	if err != nil {
 		return fmt.Errorf("agent: open jetstream: %w", err)
 	}
-	p.transport, p.js = retry.FromNATS(nc), js
-	p.link = natskit.NewLink(p.transport)
+	p.transport, p.js = retry.FromNATS(p.own.Conn), js
+	p.link = natskit.NewLink(p.transport, p.own.ConnectedUrl)
 	return nil
 }
 
-func (a *Agent) composeCommands(p *parts) {
+func (a *Agent) composeCommands(p *parts, objects *scripts.Cache) {
+	p.tails = command.NewTails(a.cfg.ID)
 	p.commands = command.New(command.Config{
 		PCID: a.cfg.ID, Ledger: p.ledger, Sink: p.resultSink(), Shells: a.shells(p), Verify: a.verify(), Events: a.recorder(p),
-		Lookup: p.settings.Scripts(), Scripts: a.scripts(p), Offline: p.link.Offline, Slots: a.cfg.Concurrency, Now: a.opts.now, Logger: a.log.With("component", "command"),
+		Lookup: p.settings.Scripts(), Scripts: objects, Offline: p.link.Offline,
+		Slots: a.cfg.Concurrency, Settings: p.currentSettings, Now: a.opts.now, Logger: a.log.With("component", "command"),
 	})
 }
 
 func (a *Agent) scripts(p *parts) *scripts.Cache {
-	return scripts.Open(scripts.Config{
+	cache := scripts.Open(scripts.Config{
 		Dir: p.dir.Path(scriptFolder), FS: a.opts.fs, Now: a.opts.now, Logger: a.log.With("component", "scripts"),
 		Objects: retry.NewObjectReader(p.transport), Transport: p.transport,
 	})
+	p.report.scripts = cache.Status
+	return cache
 }
 
 func (a *Agent) recorder(p *parts) *events.Recorder {
@@ -149,10 +157,12 @@ func (a *Agent) recorder(p *parts) *events.Recorder {
 func (a *Agent) composeIntake(p *parts) {
 	log := a.log.With("component", "intake")
 	p.live = &intake.Live{
-		Transport: p.transport, PCID: a.cfg.ID, Groups: p.settings.Groups, Out: p.arrivals, Kill: p.commands.Kill, Logger: log,
+		Transport: p.transport, PCID: a.cfg.ID, Groups: p.settings.Groups, Out: p.arrivals, Kill: p.commands.Kill,
+		Settled: p.report.denials.settled, Logger: log,
 	}
 	p.replay = &intake.Replay{
-		JetStream: reportedConsumers{p.js, p.report.board}, Transport: p.transport, PCID: a.cfg.ID, Groups: p.live.Joined, Out: p.arrivals, Logger: log,
+		JetStream: p.js, Transport: p.transport, PCID: a.cfg.ID, Groups: p.live.Joined, Out: p.arrivals, Logger: log,
+		MemberSince: p.settings.GroupsPut, Options: []retry.Option{p.report.board.Option()},
 	}
 }
 
@@ -161,14 +171,13 @@ func (a *Agent) shells(p *parts) map[string]command.Shell {
 	env := scriptEnv(os.Environ())
 	runner := a.opts.runner
 	if runner == nil {
-		runner = exec.NewLocal(exec.WithKillGrace(killGrace), exec.WithStagingDir(p.dir.Path(stagingFolder)),
-			exec.WithLogger(a.log.With("component", "exec")))
+		runner = a.localRunner(p.dir.Path(stagingFolder))
 	}
 	for _, s := range shells {
-		all[string(s)] = command.Script{Runner: runner, Shell: s, Env: env, MaxOutput: maxOutput}
+		all[string(s)] = command.Script{Runner: runner, Shell: s, Env: env, MaxOutput: maxOutput, Limits: a.cfg.ScriptLimits, Tails: p.tails}
 	}
 	for name, entry := range a.opts.handlers {
-		all[name] = handlerShell{handlerEntry: entry, maxOutput: maxOutput}
+		all[name] = handlerShell{handlerEntry: entry, maxOutput: maxOutput, tails: p.tails}
 	}
 	return p.report.running.watch(all)
 }

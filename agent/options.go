@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/kanade-go/kanade/agent/internal/klp"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/exec"
 	"github.com/kanade-go/kanade/outbox/atomicfile"
@@ -26,6 +27,7 @@ type options struct {
 
 	credentials Credentials
 	handlers    map[string]handlerEntry
+	klp         *klp.Endpoint // nil: nobody is served
 
 	// For tests, which put a disk that fails and a clock that is set in their place,
 	// and do without the host, which is not simulated.
@@ -47,9 +49,21 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
-// WithNATS brings along a connection. The agent uses it and never closes it.
-// Connect with nats.RetryOnFailedConnect(true) and nats.MaxReconnects(-1), or
-// it gives up where the agent would wait.
+// WithNATS brings along a connection. The agent uses it and never closes it. It
+// keeps what it promises on a connection with
+//
+//	nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
+//	nats.PingInterval(15*time.Second), nats.MaxPingsOutstanding(2), nats.FlusherTimeout(2*time.Second)
+//
+// and names at its start each of them that is missing or above its bound: 45 s
+// until a frozen broker is noticed, 5 s for a write.
+//
+// While nats.go writes to a broker that does not read, every call on the
+// connection waits, for a minute by default (nats.FlusherTimeout). The agent does
+// not: it gives a call up after 2 s or when its time is over, makes no other until
+// it has returned, and stops within its time all the same. The goroutine of a call
+// that was given up then outlives Run; it ends with the write or when the
+// connection is closed, and does nothing more for the agent.
 func WithNATS(nc *nats.Conn) Option {
 	return func(o *options) error {
 		o.conn = nc

@@ -112,11 +112,11 @@ func maxPayload(t retry.Transport) func() int64 {
 // command to all) may still be there and must not be taken for ours, so there
 // the result ID is the name.
 func (p *parts) resultSink() command.Sink {
-	sink := roomySink{p.boxes.results, p.boxes.results, p.floor}
+	var sink command.Sink = p.boxes.results
 	if p.inherited {
-		sink.Sink = byResultID{p.boxes.results}
+		sink = byResultID{p.boxes.results}
 	}
-	return sink
+	return roomySink{scheduledSink{sink, p.schedule}, p.boxes.results, p.floor}
 }
 
 type byResultID struct{ *outbox.Outbox }

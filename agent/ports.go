@@ -73,7 +73,9 @@ type Received struct {
 // Verifier decides whether a command may be trusted. An error refuses it: its
 // sender gets a result with exit code 123 and the error's text, and a corrected
 // command may use the request ID again. Of many refusals the first 1,000 are
-// answered, then one a minute; all are counted.
+// answered, then one a minute; all are counted. Runs of local schedules are asked
+// for too: their subject is that of their row, $KV.schedules.<key>, and nobody has
+// signed them.
 type Verifier interface {
 	Verify(ctx context.Context, r Received) error
 }

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kanade-go/kanade/agent/internal/supervise"
@@ -66,7 +67,7 @@ func (a *Agent) start(ctx context.Context, p *parts) (*stages, error) {
 		drain("started events", p.boxes.starts, p.js),
 		drain("observations", p.boxes.observations, p.js),
 	)
-	s.work = supervise.NewGroup(base, a.log, append(append(a.connectionTasks(p), a.telemetryTasks(p)...),
+	s.work = supervise.NewGroup(base, a.log, append(slices.Concat(a.connectionTasks(p), a.telemetryTasks(p), a.klpTasks(p)),
 		supervise.Task{Name: "commands", Policy: supervise.Fatal, Run: func(ctx context.Context) error {
 			return p.commands.Perform(ctx, a.cfg.Grace)
 		}},
@@ -78,11 +79,11 @@ func (a *Agent) start(ctx context.Context, p *parts) (*stages, error) {
 	if err != nil {
 		err = fmt.Errorf("agent: %w", err)
 	}
-	s.intake = supervise.NewGroup(base, a.log,
+	s.intake = supervise.NewGroup(base, a.log, append(p.schedule.Tasks(),
 		supervise.Task{Name: "groups", Run: p.live.Run},
 		supervise.Task{Name: "replay", Run: p.replay.Run},
 		supervise.Task{Name: "ready", Run: func(ctx context.Context) error { return a.announce(ctx, p) }},
-	)
+	)...)
 	return s, err
 }
 

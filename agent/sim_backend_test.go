@@ -77,7 +77,7 @@ func (b *backend) see(m *nats.Msg) {
 		return
 	}
 	b.s.note("result of %s: %d", r.RequestID, r.ExitCode)
-	o := b.s.order(r.RequestID)
+	o := b.s.orderOr(r)
 	if o == nil {
 		b.s.problem("a result of an order that nobody gave: %s", m.Data)
 		return
@@ -85,6 +85,9 @@ func (b *backend) see(m *nats.Msg) {
 	b.s.mu.Lock()
 	defer b.s.mu.Unlock()
 	o.answered = true
+	if o.of != nil && o.of.once() && r.ExitCode == 0 {
+		o.of.done = true
+	}
 }
 
 func (s *sim) order(id string) *order {
@@ -93,7 +96,17 @@ func (s *sim) order(id string) *order {
 			return o
 		}
 	}
-	return nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fires[id]
+}
+
+// orderOr is the order, or the fire, that a result is of.
+func (s *sim) orderOr(r wire.Result) *order {
+	if o := s.order(r.RequestID); o != nil {
+		return o
+	}
+	return s.fire(r.RequestID, r.ManifestID, nil)
 }
 
 // send publishes a variant of an order to whoever listens and to EXEC, if it is
@@ -177,7 +190,7 @@ func (b *backend) harvest() {
 		if err != nil {
 			continue // a problem already
 		}
-		if o := b.s.order(r.RequestID); o != nil {
+		if o := b.s.orderOr(r); o != nil {
 			o.results, o.raw = append(o.results, r), append(o.raw, string(m.Data))
 		}
 	}

@@ -36,6 +36,8 @@ func (s *sim) unrest() string {
 		return "commands are open"
 	case pending(p) > 0:
 		return "records are pending"
+	case p.schedule.Status().Armed+p.schedule.Status().Running > 0:
+		return "local schedules are armed, or wait for the end of a run"
 	case stuck(p) > 0:
 		return "records are set aside, and the broker refuses none for good"
 	}
@@ -45,6 +47,11 @@ func (s *sim) unrest() string {
 	for _, o := range s.plan.orders {
 		if required[o] && !o.answered {
 			return "no result of " + o.id
+		}
+	}
+	for _, o := range s.fires {
+		if o.isPromised() && !o.answered {
+			return "no result of a fire of " + o.of.id
 		}
 	}
 	return ""
@@ -181,7 +188,7 @@ func (s *sim) checkStarts(o *order, r wire.Result) {
 		s.problem("%s has output without a start", o.id)
 	}
 	for _, st := range o.starts {
-		if r.ManifestID != "job-"+string(rune('0'+st.variant)) {
+		if o.of == nil && r.ManifestID != "job-"+string(rune('0'+st.variant)) {
 			s.problem("%s: variant %d was started, the result is of %s", o.id, st.variant, r.ManifestID)
 		}
 	}

@@ -54,6 +54,10 @@ var expected = slices.Concat(
 	prefixed("verdict over a restart: ", "failed", "interrupted", "killed", "too late"),
 	prefixed("kill: ", "on disk before the start"),
 	prefixed("observed: ", "command_admission_conflict"),
+	prefixed("cut at: ", scheduleSteps...),
+	prefixed("crash leaves: fire, ", "started", "started + record", "finished", "finished + record"),
+	prefixed("fire: ", "exit code of the script", "interrupted", "too late"),
+	prefixed("schedule: ", "edited", "disabled", "deleted", "fired without a broker"),
 	prefixed("order: ", "run again after a crash", "taken by its conflict", "lost by its sender, who did not send it again"),
 )
 

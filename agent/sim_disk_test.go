@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kanade-go/kanade/agent/internal/schedule"
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 	"github.com/kanade-go/kanade/outbox/atomicfile/faultfs"
 )
@@ -18,7 +19,10 @@ import (
 // nothing for the other.
 type disk map[string]*faultfs.FS
 
-var folders = []string{"ledger", resultsFolder, startsFolder, observationsFolder, settingsFolder, scriptFolder}
+var folders = []string{"ledger", resultsFolder, startsFolder, observationsFolder, settingsFolder, scriptFolder, scheduleFolder, completionsFolder}
+
+// completionsFolder stands for the state folder itself, with one file in it.
+const completionsFolder = "completions"
 
 func newDisk() disk {
 	d := disk{}
@@ -81,6 +85,9 @@ var errCut = errors.New("this life has ended")
 func (f lifeFS) folder(name string) *faultfs.FS { return f.l.disk[folderOf(name)] }
 
 func folderOf(name string) string {
+	if strings.HasPrefix(filepath.Base(name), schedule.CompletionsFile) {
+		return completionsFolder
+	}
 	for part := name; part != filepath.Dir(part); part = filepath.Dir(part) {
 		if base := filepath.Base(part); slices.Contains(folders, base) {
 			return base
@@ -100,8 +107,12 @@ func (f lifeFS) step(kind, name string) error {
 }
 
 // takeTime lets others in. The ledger holds its lock while it rewrites or closes
-// its file: who waits for a lock does not let the bubble's time pass.
+// its file, and the scheduler while it writes what was done: who waits for a lock
+// does not let the bubble's time pass.
 func (l *life) takeTime(what, name string) {
+	if folderOf(name) == completionsFolder {
+		return
+	}
 	if folderOf(name) == "ledger" && (l.isClosing() || what != "ledger write" && what != "ledger sync") {
 		return
 	}
@@ -149,13 +160,14 @@ func (f lifeFS) Remove(name string) error {
 }
 
 func (f lifeFS) SyncDir(dir string) error {
+	name := dir
 	if dir == f.l.s.dir {
-		return nil
+		name = schedule.CompletionsFile
 	}
-	if err := f.step("sync folder", dir); err != nil {
+	if err := f.step("sync folder", name); err != nil {
 		return err
 	}
-	return f.folder(dir).SyncDir(dir)
+	return f.folder(name).SyncDir(dir)
 }
 
 // MkdirAll makes real folders: only what is in them is at risk.

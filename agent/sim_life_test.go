@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -189,6 +190,11 @@ func (l *life) diskFails(what, kind string) error {
 	}
 	l.s.happened("fault: disk, " + e.err.Error())
 	l.s.note("fails: %s", what)
+	if strings.HasPrefix(what, completionsFolder) {
+		l.s.mu.Lock()
+		defer l.s.mu.Unlock()
+		l.s.undone = true
+	}
 	return e.err
 }
 

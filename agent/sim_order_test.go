@@ -38,6 +38,8 @@ type order struct {
 	raw      []string
 	found    string // the result that a crash has left on the disk
 
+	of *ticker // whose fire it is, if it is one
+
 	verdict   string // the result that the ledger has promised on disk
 	concluded int    // the life in which it did
 }

@@ -23,6 +23,9 @@ type plan struct {
 	orders []*order
 	events []event // by time
 	lives  []lifePlan
+	length time.Duration
+
+	tickers []*ticker
 
 	calm        bool // the process ends in good order only, and the disk works
 	failingDisk bool
@@ -57,9 +60,9 @@ const (
 
 var endingNames = [...]string{"never", "orderly stop", "process killed", "power cut"}
 
-func newPlan(r *rand.Rand) plan {
+func newPlan(r, schedules *rand.Rand) plan {
 	length := between(r, 30*time.Second, time.Hour)
-	p := plan{slots: 1 + r.IntN(3), grace: spread(r, time.Minute), calm: percent(r, 15)}
+	p := plan{length: length, slots: 1 + r.IntN(3), grace: spread(r, time.Minute), calm: percent(r, 15)}
 	for range r.IntN(8) {
 		l := newLifePlan(r, length)
 		if p.calm {
@@ -90,6 +93,7 @@ func newPlan(r *rand.Rand) plan {
 	for range r.IntN(3) {
 		p.add(clockStep(r, when()))
 	}
+	p.addTickers(schedules)
 	slices.SortStableFunc(p.events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
 	return p
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/kanade-go/kanade/agent/internal/command"
@@ -26,7 +27,7 @@ func (s *sim) countRows(d disk) {
 	for _, r := range l.Unfinished() {
 		open[r.Key] = r
 	}
-	for _, o := range s.plan.orders {
+	for _, o := range slices.Concat(s.plan.orders, s.allFires()) {
 		s.mu.Lock()
 		arrived, answered := o.arrived, o.answered
 		s.mu.Unlock()
@@ -34,7 +35,11 @@ func (s *sim) countRows(d disk) {
 			continue
 		}
 		stored := s.stored(d, o)
-		s.happened("crash leaves: " + rowOf(l, o, open, stored != ""))
+		what := "crash leaves: "
+		if o.of != nil {
+			what += "fire, "
+		}
+		s.happened(what + rowOf(l, o, open, stored != ""))
 		if o.found == "" || !answered {
 			o.found = stored
 		}

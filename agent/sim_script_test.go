@@ -40,6 +40,11 @@ func (l *life) runScript(ctx context.Context, spec exec.Spec) (exec.Outcome, err
 
 // handle is the same in Go.
 func (l *life) handle(ctx context.Context, j Job) error {
+	if data, err := j.Command.Encode(); err != nil {
+		return err
+	} else if o := l.s.fire(j.Command.RequestID, j.Command.ID, data); o != nil {
+		return l.tick(ctx, o, j)
+	}
 	var variant int
 	if _, err := fmt.Sscanf(j.Command.ID, "job-%d", &variant); err != nil {
 		return err

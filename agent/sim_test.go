@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -80,8 +82,10 @@ type sim struct {
 
 	mu       sync.Mutex
 	drawn    map[string]int
-	offset   time.Duration // of the host's clock
-	healthy  bool          // no more faults
+	fires    map[string]*order // of schedules, by request ID
+	offset   time.Duration     // of the host's clock
+	healthy  bool              // no more faults
+	undone   bool              // what schedules have done could not always be written
 	seen     coverage
 	trace    []entry
 	problems []string
@@ -116,9 +120,12 @@ func simulate(t *testing.T, seed int64, dir string) (s *sim) {
 func newSim(seed int64, dir string) *sim {
 	s := &sim{
 		seed: seed, dir: dir, began: time.Now(), broker: jstest.NewFake(),
-		drawn: map[string]int{}, seen: coverage{},
+		drawn: map[string]int{}, fires: map[string]*order{}, seen: coverage{},
 	}
-	s.plan = newPlan(s.dice("plan"))
+	s.plan = newPlan(s.dice("plan"), s.dice("schedules"))
+	for _, folder := range folders {
+		must(os.MkdirAll(filepath.Join(dir, folder), 0o700)) // only what is in them is at risk
+	}
 	s.backend = newBackend(s)
 	s.host = newHost(s)
 	return s
@@ -138,6 +145,7 @@ func (s *sim) run() {
 		e.do(s)
 	}
 	s.heal()
+	s.ticks()
 	pause := 30 * time.Second
 	for end := time.Now().Add(patience); !s.atRest() && time.Now().Before(end); pause = min(2*pause, time.Hour) {
 		s.backend.resend()
@@ -148,6 +156,7 @@ func (s *sim) run() {
 	s.host.stop()
 	s.backend.stop()
 	s.checkOrders()
+	s.checkFires()
 	s.host.checkDisk()
 }
 

@@ -29,7 +29,8 @@ type Status struct {
 	Commands CommandStatus `json:"commands"`
 	Ledger   LedgerStatus  `json:"ledger"`
 
-	Scripts ScriptStatus `json:"scripts,omitzero"`
+	Scripts   ScriptStatus   `json:"scripts,omitzero"`
+	Schedules ScheduleStatus `json:"schedules"`
 
 	Results      outbox.Stats `json:"results"`
 	Starts       outbox.Stats `json:"starts"`       // started events
@@ -128,6 +129,7 @@ func (a *Agent) Status() Status {
 	s.Commands.Blocked, s.Commands.Runs = p.commands.Blocked(), p.report.running.list()
 	s.Ledger = ledgerStatus(p.commands.Status().Ledger, p.ledger.Failure())
 	s.Scripts = scriptStatus(p.report.scripts())
+	s.Schedules = scheduleStatus(p.schedule.Status())
 	s.Results = p.boxes.results.Stats()
 	s.Starts = p.boxes.starts.Stats()
 	s.Observations = p.boxes.observations.Stats()

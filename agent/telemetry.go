@@ -15,10 +15,7 @@ func (a *Agent) telemetryTasks(p *parts) []supervise.Task {
 	}
 	host := telemetry.New(telemetry.Config{
 		PCID: a.cfg.ID, Version: a.cfg.Version, Transport: p.transport, Logger: a.log.With("component", "telemetry"),
-		Settings: func() (wire.EffectiveConfig, <-chan struct{}) {
-			changed := p.settings.Changed() // first: nothing is missed in between
-			return p.settings.Current(), changed
-		},
+		Settings: p.currentSettings,
 		Complete: func(h *wire.Heartbeat) {
 			if a.opts.verifier != nil { // only it knows
 				h.CommandKeys, h.Enforcing = nil, nil
@@ -30,5 +27,5 @@ func (a *Agent) telemetryTasks(p *parts) []supervise.Task {
 		file = ""
 	}
 	tail := logtail.New(logtail.Config{PCID: a.cfg.ID, File: file, Transport: p.transport, Logger: a.log.With("component", "logs")})
-	return append(host.Tasks(), supervise.Task{Name: "log requests", Run: tail.Run})
+	return append(host.Tasks(), supervise.Task{Name: "log requests", Run: tail.Run}, a.jobTailTask(p))
 }

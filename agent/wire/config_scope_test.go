@@ -33,7 +33,7 @@ func TestDecodeConfigScope(t *testing.T) {
 	for doc, want := range map[string]ConfigScope{
 		`{}`:   {},
 		` {} `: {},
-		`{"new":{"a":[1,null]},"heartbeat_interval":"5s"}`: {HeartbeatInterval: new("5s")},
+		`{"new":{"a":[1,null]},"heartbeat_interval":"5s"}`:                                                        {HeartbeatInterval: new("5s")},
 		`{"target_version":null,"heartbeat_interval":null,"process_perf_enabled":null,"process_perf_top_n":null}`: {},
 		`{"process_perf_expires_at":null,"host_perf_interval":null,"target_version_jitter":null}`:                 {},
 		`{"target_version":""}`: {TargetVersion: new("")},

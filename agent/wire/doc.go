@@ -1,6 +1,7 @@
 // Package wire holds what crosses the broker: subjects, the names and settings
 // of streams, buckets and stores, and the JSON documents of commands and of
-// telemetry. It needs no connection and links no NATS code, so a backend or a
+// telemetry; and the messages of the local pipe or socket (KLP), which never cross
+// the broker. It needs no connection and links no NATS code, so a backend or a
 // tool can import it alone.
 //
 // # Guarantees

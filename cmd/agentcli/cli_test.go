@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +45,11 @@ type bench struct {
 	started []agent.Config // of each agent made
 	unset   []string
 	run     runnerFunc
+
+	findings []agent.Finding // of the diagnosis
+	examined []agent.Config
+	found    recovery
+	unknown  error
 }
 
 func newBench(t *testing.T, env map[string]string) *bench {
@@ -61,6 +68,12 @@ func newBench(t *testing.T, env map[string]string) *bench {
 			b.service.config = c
 			return b.service, nil
 		},
+		diagnose: func(_ context.Context, c agent.Config, _ ...agent.Option) iter.Seq[agent.Finding] {
+			b.examined = append(b.examined, c)
+			return slices.Values(b.findings)
+		},
+		recovery:  func(context.Context, string) (recovery, error) { return b.found, b.unknown },
+		whenEnded: func(string) error { return b.service.did("restart when ended") },
 	}
 	return b
 }
@@ -210,7 +223,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 	for _, text := range []string{"Exit codes:", "130", "KANADE_AGENT_CONFIG", "kanade-agent run --config", "is_windows()"} {
 		require.Contains(t, out, text)
 	}
-	require.NotContains(t, out, "completion")
+	require.Contains(t, out, "completion")
 }
 
 func TestEveryVerbHasHelpAndAnExample(t *testing.T) {
@@ -232,7 +245,7 @@ func TestInstall(t *testing.T) {
 	b.service.err = service.ErrNotInstalled
 	out, err := b.do(t, "install", "--config", path)
 	require.NoError(t, err)
-	require.Equal(t, []string{"install"}, b.service.calls)
+	require.Equal(t, []string{"install", "restart when ended"}, b.service.calls)
 	require.Equal(t, []string{"run", "--config", path}, b.service.config.Arguments)
 	require.Equal(t, defaultServiceName, b.service.config.Name)
 	require.Equal(t, "restart", b.service.config.Option["OnFailure"], "Windows leaves a service that ended by itself alone")

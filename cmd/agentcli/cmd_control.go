@@ -105,6 +105,8 @@ func (t tree) serviceConfig(config string) *service.Config {
 		Option: service.KeyValue{
 			// launchd would register the service and leave it at that.
 			"RunAtLoad": true,
+			// systemctl reload has the log level read again.
+			"ReloadSignal": "HUP",
 			// Windows restarts no service that ended by itself, unless it is told to.
 			"OnFailure": "restart", "OnFailureDelayDuration": "60s", "OnFailureResetPeriod": 24 * 60 * 60, // s
 		},

@@ -60,6 +60,9 @@ func (t tree) install(out io.Writer, flags flagValues) error {
 	if err := installer(s).Install(); err != nil {
 		return t.serviceError("install", err)
 	}
+	if err := t.whenEnded(t.brand.ServiceName); err != nil {
+		return t.serviceError("install", fmt.Errorf("it is installed, but not restarted when it ends with an error: %w", err))
+	}
 	_, err = fmt.Fprintf(out, "service %s installed with %s; start it with: %s start\n", t.brand.ServiceName, config, t.brand.Use)
 	return err
 }

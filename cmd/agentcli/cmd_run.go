@@ -28,7 +28,11 @@ func (t tree) runCommand() *cobra.Command {
 
 SIGINT or SIGTERM stop it in phases: no new commands, then running scripts get
 their grace, then results are delivered; 20 seconds in all. A second signal
-ends it at once.`,
+ends it at once.
+
+log.level of the file is read again when the file changes, within 30 seconds, and
+on Unix at once on SIGHUP (not at a terminal). A file that cannot be read leaves
+the level as it is. All other settings count at the next start.`,
 		Example: t.examples("run --config /etc/kanade/agent.toml", "run --nats-url nats://127.0.0.1:4222 --log-level debug"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.output = cmd.OutOrStdout()
@@ -42,7 +46,7 @@ ends it at once.`,
 func (o runOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().SortFlags = false
 	o.addFlag(cmd, setting{flag: configFlag, env: configEnv, help: "configuration `file`"})
-	for _, list := range [][]setting{plainSettings, {levelSetting}, credentialSettings} {
+	for _, list := range [][]setting{plainSettings, {levelSetting, klpSetting}, credentialSettings} {
 		for _, s := range list {
 			if s.flag != "" {
 				o.addFlag(cmd, s)
@@ -65,12 +69,16 @@ func (o runOptions) addFlag(cmd *cobra.Command, s setting) {
 type running struct {
 	tree
 	runOptions
-	logs logs
+	logs    logs
+	hangups <-chan os.Signal // ask to read the log level again
 }
 
 func (t tree) run(ctx context.Context, opts runOptions) error {
 	r := &running{tree: t, runOptions: opts, logs: silentLogs()}
 	defer func() { _ = r.logs.close() }() // each line was written at once
+	asked, stopAsking := hangups()
+	defer stopAsking()
+	r.hangups = asked
 	p := newProgram(r.build)
 	if startedByManager() {
 		return p.underManager(t.serviceConfig(""))
@@ -87,6 +95,7 @@ func (t tree) run(ctx context.Context, opts runOptions) error {
 
 // build is the start: configuration, log, agent.
 func (r *running) build() (runner, error) {
+	r.around = r.around.remembering()
 	found, err := load(r.flags, r.around)
 	if err != nil {
 		return nil, err
@@ -101,17 +110,24 @@ func (r *running) build() (runner, error) {
 	r.greet(found)
 	config, opts := found.identified()
 	opts = append(opts, agent.WithLogger(r.logs.all))
+	opts = append(opts, klpOptions(r.flags, r.around.lookupEnv)...)
 	agent, err := r.newAgent(config, append(opts, r.options...)...)
 	if err != nil {
 		r.farewell(err)
 		return nil, err
 	}
-	return agent, nil
+	return r.watchingLevel(agent, found.files), nil
+}
+
+func (r *running) watchingLevel(agent runner, files []string) runner {
+	watch := newLevelWatch(r.logs.level, r.logs.all, files, func() (readLevel, error) { return readLevelAgain(r.flags, r.around) })
+	watch.hangups = r.hangups
+	return watched{runner: agent, watch: watch}
 }
 
 func (r *running) greet(found loaded) {
 	for _, warning := range found.warnings {
-		r.logs.all.Warn(warning)
+		r.logs.all.Warn(warning.Error())
 	}
 	r.logs.all.Info("starting "+r.brand.Use, "version", found.config.Version, "id", found.config.ID,
 		"config", found.path, "data_dir", found.config.StateDir, "log_file", found.config.LogFile)

@@ -33,8 +33,10 @@ reads the file status.json in the state folder, which a running agent replaces
 within seconds of a change, and once a minute without one. The state folder is
 found as run finds it. Who may not read it is told the service's state only.
 
-Healthy is an agent that is connected, takes commands, waits for nothing of the
-broker, can write its ledger, has nothing in quarantine, and delivers.
+Healthy is an agent that is connected, takes commands live and from their stream,
+is refused no subject that it needs, can write its ledger, has nothing in
+quarantine, and delivers. A bucket that the broker does not have is waited for, and
+no fault.
 
 With --json: one object with the keys healthy; service (name, state, manager,
 error); agent (state: running, stopped, stale, unreadable or unknown; state_dir,

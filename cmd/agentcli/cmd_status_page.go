@@ -112,10 +112,28 @@ func (p *statusPage) facts(s agent.Status) {
 	rows := [][]string{
 		{"started", fmt.Sprintf("%s, pid %d", p.ago(s.StartedAt), s.PID)},
 		{"connection", connection},
-		{"commands", fmt.Sprintf("%d running, %d waiting; %d received since the start%s", c.Running, c.Waiting, c.Received, oddities(c))},
+		{"commands", fmt.Sprintf("%d running%s, %d waiting; %d received since the start%s", c.Running, most(c.AtOnce), c.Waiting, c.Received, oddities(c))},
 		{"ledger", fmt.Sprintf("%s; %d to run, %d started, %d remembered", ledger, s.Ledger.Accepted, s.Ledger.Started, s.Ledger.Finished)},
 	}
+	if s.Schedules.Armed > 0 {
+		rows = append(rows, []string{"schedules", p.schedules(s.Schedules)})
+	}
 	p.table("AGENT", rows...)
+}
+
+func (p *statusPage) schedules(s agent.ScheduleStatus) string {
+	text := fmt.Sprintf("%d, %d running; %d fired since the start", s.Armed, s.Running, s.Fired)
+	if !s.Next.IsZero() {
+		text += ", next in " + age(s.Next.Sub(p.now))
+	}
+	return text
+}
+
+func most(atOnce int) string {
+	if atOnce == 0 {
+		return "" // an older agent does not say
+	}
+	return fmt.Sprintf(" of at most %d", atOnce)
 }
 
 // oddities are the counters that are seldom above zero.

@@ -31,7 +31,9 @@ func healthyStatus() agent.Status {
 	return agent.Status{
 		ID: "pc-1", Version: "1.2.3", Running: true, PID: 4711, StartedAt: before(50 * time.Hour), At: before(2 * time.Second), Ready: true,
 		Connected: true, Since: before(3 * time.Hour), Server: "nats://broker.example:4222", Servers: []string{"nats://broker.example:4222"},
+		Schedules: agent.ScheduleStatus{Armed: 3, Running: 1, Next: before(-90 * time.Minute), Fired: 7},
 		Commands: agent.CommandStatus{
+			AtOnce:  4,
 			Waiting: 1, Running: 2, Received: 40, Duplicates: 3,
 			Runs: []agent.RunningCommand{
 				{ID: "backup", RequestID: "req-17", Shell: "sh", Since: before(4 * time.Minute)},

@@ -1,72 +1,73 @@
 package agentcli
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/pelletier/go-toml/v2"
+	"time"
 )
 
-// configFile is agent.toml: what a fleet's files hold, and our additions.
-// Unknown keys are ignored, known ones must have the right type.
+// configFile is agent.toml with what it includes: the keys that fleets' files
+// hold, and our additions. Unknown keys are ignored, known ones must have the
+// right type.
 type configFile struct {
-	Agent *agentTable `toml:"agent"`
-	Log   *logTable   `toml:"log"`
-	TLS   tlsTable    `toml:"tls"`
-
-	// Known so that they can be refused: without them a file would mean
-	// something else than its author thinks.
-	Include  any `toml:"include"`
-	Teravars any `toml:"teravars"`
+	path      string
+	documents []*document // the included before those that include them
+	values    map[string][]configValue
+	mistyped  map[string]bool // keys and tables of the wrong type
 }
 
-type agentTable struct {
-	ID      *string  `toml:"id"`
-	NATSURL *string  `toml:"nats_url"`
-	Groups  []string `toml:"groups"`
-
-	Servers      []string `toml:"servers"`
-	DataDir      *string  `toml:"data_dir"`
-	TokenFile    *string  `toml:"token_file"`
-	User         *string  `toml:"user"`
-	PasswordFile *string  `toml:"password_file"`
-	NKeyFile     *string  `toml:"nkey_file"`
-	CredsFile    *string  `toml:"creds_file"`
-	Proxy        *string  `toml:"proxy"`
-	Concurrency  *int64   `toml:"concurrency"`
-	Grace        *string  `toml:"grace"`
+// configValue is what one document says of a key. Of a list each document adds
+// its entries, of everything else the last one counts.
+type configValue struct {
+	texts []string
+	from  *document
 }
 
-type logTable struct {
-	Path     *string `toml:"path"`
-	Level    *string `toml:"level"`
-	KeepDays *int64  `toml:"keep_days"`
-}
-
-type tlsTable struct {
-	CA   *string `toml:"ca"`
-	Cert *string `toml:"cert"`
-	Key  *string `toml:"key"`
-}
-
-// readConfigFile reads, renders and decodes. Its errors are one line and begin
-// with file:line:column wherever there is such a place.
-func readConfigFile(path string, s scope) (configFile, []string, error) {
-	src, err := readBounded(path, maxConfigBytes)
-	if err != nil {
-		return configFile{}, nil, fmt.Errorf("config file: %w", err)
+// keyKinds are the keys that mean something, with what they take.
+var keyKinds = func() map[string]string {
+	kinds := map[string]string{
+		"agent": kindTable, "log": kindTable, "tls": kindTable,
+		"agent.groups": kindTexts, "agent.servers": kindTexts,
+		"agent.concurrency": kindNumber, "log.keep_days": kindNumber,
 	}
-	file, unknownKeys, err := parseConfig(src, s)
-	if err != nil {
-		return configFile{}, nil, fmt.Errorf("%s:%w", path, err)
+	for _, s := range allSettings() {
+		if s.key != "" && kinds[s.key] == "" {
+			kinds[s.key] = kindText
+		}
 	}
-	return file, unknownKeys, nil
+	return kinds
+}()
+
+const (
+	kindTable  = "a table"
+	kindTexts  = "a list of strings"
+	kindNumber = "an integer"
+	kindText   = "a string"
+)
+
+// readConfigFile reads a file and what it includes. The problems have their
+// places; those that are not warnings leave nothing to work with.
+func readConfigFile(path string, s scope) (*configFile, problems) {
+	set, found := readConfigSet(path, s, func(name string) (string, error) {
+		if name != path { // the first may be a pipe; one that a file names could block
+			if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+				return "", fmt.Errorf("%s is no regular file", name)
+			}
+		}
+		return readBounded(name, maxConfigBytes)
+	})
+	if len(found) > 0 {
+		return nil, found
+	}
+	f := &configFile{path: path, documents: set.documents, values: map[string][]configValue{}, mistyped: map[string]bool{}}
+	for _, d := range f.documents {
+		found = append(found, f.take(d)...)
+	}
+	return f, found.ordered(f.paths()...)
 }
 
 func readBounded(path string, limit int) (string, error) {
@@ -85,104 +86,144 @@ func readBounded(path string, limit int) (string, error) {
 	return string(data), nil
 }
 
-// parseConfig returns the file and the keys in its known tables that nobody
-// reads, with their lines.
-func parseConfig(src string, s scope) (configFile, []string, error) {
-	src = strings.TrimPrefix(src, "\ufeff") // some Windows editors write one
-	if !utf8.ValidString(src) {
-		return configFile{}, nil, errors.New(" not UTF-8 text")
-	}
-	r, err := expand(src, s)
-	if err != nil {
-		return configFile{}, nil, located(r, err)
-	}
-	var file configFile
-	if err := decodeTOML(r, &file); err != nil {
-		return configFile{}, nil, located(r, err)
-	}
-	switch {
-	case file.Include != nil:
-		return configFile{}, nil, errors.New(" include is not supported; put everything into one file")
-	case file.Teravars != nil:
-		return configFile{}, nil, errors.New(" [teravars] is not supported; put everything into one file")
-	}
-	return file, unknownKeys(r), nil
-}
-
-// located writes the position of a templateError before it.
-func located(r rendered, err error) error {
-	var at *templateError
-	if !errors.As(err, &at) {
-		return err
-	}
-	line, column := position(r.src, at.at)
-	return fmt.Errorf("%d:%d: %w", line, column, at)
-}
-
-func position(src string, offset int) (line, column int) {
-	before := src[:min(offset, len(src))]
-	return strings.Count(before, "\n") + 1, len(before) - strings.LastIndexByte(before, '\n')
-}
-
-// decodeTOML turns the library's errors into one at an offset of the source.
-func decodeTOML(r rendered, into any) error {
-	err := toml.Unmarshal([]byte(r.text), into)
-	var wrong *toml.DecodeError
-	if !errors.As(err, &wrong) {
-		return err
-	}
-	return errorAt(r.sourceOf(wrong), "%s", describe(wrong))
-}
-
-func (r rendered) sourceOf(e *toml.DecodeError) int {
-	line, column := e.Position()
-	offset := 0
-	for ; line > 1; line-- {
-		offset += strings.IndexByte(r.text[offset:], '\n') + 1
-	}
-	return r.source(offset + column - 1)
-}
-
-// expected says in plain words what a key takes.
-var expected = map[string]string{
-	"agent": "a table", "log": "a table", "tls": "a table",
-	"agent.groups": "a list of strings", "agent.servers": "a list of strings",
-	"agent.concurrency": "an integer", "log.keep_days": "an integer",
-}
-
-func describe(e *toml.DecodeError) string {
-	message := strings.TrimPrefix(e.Error(), "toml: ")
-	key := strings.Join(e.Key(), ".")
-	// The library names Go types here; the file's author never saw those.
-	found, mismatch := strings.CutPrefix(message, "cannot decode TOML ")
-	found, _, _ = strings.Cut(found, " into ")
-	if !mismatch && !strings.HasPrefix(message, "cannot store ") {
-		return message
-	}
-	want, ok := expected[key]
-	if !ok {
-		want = "a string"
-	}
-	if !mismatch {
-		return fmt.Sprintf("%s must be %s", key, want)
-	}
-	return fmt.Sprintf("%s must be %s, not of type %s", key, want, found)
-}
-
-// unknownKeys finds typing errors: keys in our own tables that have no meaning.
-func unknownKeys(r rendered) []string {
-	decoder := toml.NewDecoder(bytes.NewReader([]byte(r.text))).DisallowUnknownFields()
-	var strict *toml.StrictMissingError
-	if err := decoder.Decode(new(configFile)); !errors.As(err, &strict) {
-		return nil
-	}
-	var keys []string
-	for i := range strict.Errors {
-		e := &strict.Errors[i]
-		if key := e.Key(); len(key) > 1 && expected[key[0]] != "" {
-			line, _ := position(r.src, r.sourceOf(e))
-			keys = append(keys, strings.Join(key, ".")+" in line "+strconv.Itoa(line))
+// take adds what a document says, and finds typing errors: keys in our own
+// tables that have no meaning.
+func (f *configFile) take(d *document) (found problems) {
+	for _, table := range []string{"agent", "log", "tls"} {
+		value, given := d.tables[table]
+		if !given {
+			continue
+		}
+		entries, isTable := value.(map[string]any)
+		if !isTable {
+			f.mistyped[table] = true
+			found = append(found, d.mistyped(table, value))
+			continue
+		}
+		f.values[table] = append(f.values[table], configValue{from: d})
+		for name, value := range entries {
+			found = append(found, f.takeKey(d, table+"."+name, value)...)
 		}
 	}
-	return keys
+	return found
+}
+
+func (f *configFile) takeKey(d *document, key string, value any) problems {
+	if keyKinds[key] == "" {
+		p := d.problem(key, "unknown key "+key+" is ignored")
+		p.Warning = true
+		return problems{p}
+	}
+	texts, ok := textsOf(keyKinds[key], value)
+	if !ok {
+		f.mistyped[key] = true
+		return problems{d.mistyped(key, value)}
+	}
+	f.values[key] = append(f.values[key], configValue{texts: texts, from: d})
+	return nil
+}
+
+// mistyped says in plain words what a key takes. In a list it is the entry that
+// has the wrong type.
+func (d *document) mistyped(key string, value any) problem {
+	at := key
+	if list, isList := value.([]any); isList && keyKinds[key] == kindTexts {
+		i := slices.IndexFunc(list, func(v any) bool { return typeName(v) != "string" })
+		at, value = element(key, i), list[i]
+	}
+	return d.problem(at, key+" must be "+keyKinds[key]+", not of type "+typeName(value))
+}
+
+func textsOf(kind string, value any) ([]string, bool) {
+	switch v := value.(type) {
+	case string:
+		return []string{v}, kind == kindText
+	case int64:
+		return []string{strconv.FormatInt(v, 10)}, kind == kindNumber
+	case []any:
+		texts := []string{}
+		for _, entry := range v {
+			text, isText := entry.(string)
+			if !isText {
+				return nil, false
+			}
+			texts = append(texts, text)
+		}
+		return texts, kind == kindTexts
+	}
+	return nil, false
+}
+
+// typeName is TOML's name for a value's type.
+func typeName(value any) string {
+	switch value.(type) {
+	case string:
+		return "string"
+	case int64:
+		return "integer"
+	case float64:
+		return "float"
+	case bool:
+		return "boolean"
+	case []any:
+		return "array"
+	case map[string]any:
+		return "table"
+	case time.Time:
+		return "datetime"
+	}
+	return "date or time"
+}
+
+// get returns what the file says of a key, nil if nothing.
+func (f *configFile) get(key string) []string {
+	values := f.values[key]
+	if len(values) == 0 {
+		return nil
+	}
+	if keyKinds[key] != kindTexts {
+		return values[len(values)-1].texts
+	}
+	var all []string
+	for _, v := range values {
+		all = append(all, v.texts...)
+	}
+	return all
+}
+
+// lacks reports whether a key or table is not there, not even with a wrong type.
+func (f *configFile) lacks(key string) bool { return len(f.values[key]) == 0 && !f.mistyped[key] }
+
+// problem is text at the place where the value that counts stands.
+func (f *configFile) problem(key, text string) problem {
+	values := f.values[key]
+	if len(values) == 0 {
+		return problem{File: f.path, Text: text}
+	}
+	return values[len(values)-1].from.problem(key, text)
+}
+
+// origin is file:line, of each document that has a part in the value.
+func (f *configFile) origin(keys ...string) string {
+	var places []string
+	for _, key := range keys {
+		values := f.values[key]
+		if keyKinds[key] != kindTexts && len(values) > 1 {
+			values = values[len(values)-1:]
+		}
+		for _, v := range values {
+			line, _ := v.from.position(key)
+			places = append(places, v.from.path+":"+strconv.Itoa(line))
+		}
+	}
+	return strings.Join(places, ", ")
+}
+
+// paths are all files, the one that was asked for first.
+func (f *configFile) paths() []string {
+	var paths []string
+	for _, d := range slices.Backward(f.documents) {
+		paths = append(paths, d.path)
+	}
+	return paths
 }

@@ -18,44 +18,76 @@ type storedSecrets struct{ token, user, password string }
 
 // place is one of the places that settings come from.
 type place struct {
-	name  func(setting) string // for errors
-	value func(setting) []string
+	origin  func(setting) string
+	problem func(setting, error) problem
+	value   func(setting) []string
 }
 
-// credentials settles who connects, and whether that is asked again later.
-func (l *loader) credentials() error {
+// login settles who connects, and whether that is asked again later.
+func (l *loader) login() {
 	l.lookupEnv = remembered(l.lookupEnv) // the secret ones are removed from the environment
-	found, byFlag, err := l.login()
+	found, err := l.findLogin()
 	if err != nil {
-		return err
+		l.failed(*err)
+		return
 	}
 	to := &l.out.config
 	to.Token, to.TokenFile, to.NKeyFile, to.CredsFile = found.Token, found.TokenFile, found.NKeyFile, found.CredsFile
 	to.User, to.Password, to.PasswordFile = found.User, found.Password, found.PasswordFile
-	l.out.credentials = l.followed(found, byFlag)
-	return nil
+	for _, s := range credentialSettings {
+		if origin := found.origins[s.name()]; origin != "" {
+			l.out.origins[s.name()] = origin
+		}
+	}
+	l.out.credentials = l.followed(found.Login, found.byFlag)
 }
 
-// login takes the first place that holds any; half a pair there is an error,
+// foundLogin is a login with where it was found.
+type foundLogin struct {
+	agent.Login
+	byFlag  bool
+	origins map[string]string
+}
+
+// findLogin takes the first place that holds any; half a pair there is an error,
 // never a reason to look further.
-func (l *loader) login() (found agent.Login, byFlag bool, err error) {
+func (l *loader) findLogin() (foundLogin, *problem) {
 	for i, p := range []place{l.fromFlags(), l.fromSystem(), l.fromFile()} {
-		var c agent.Config
-		for _, s := range credentialSettings {
-			if _, err := apply(s, &c, p); err != nil {
-				return agent.Login{}, false, err
-			}
+		found, wrong := loginAt(p)
+		if wrong != nil {
+			return foundLogin{}, wrong
 		}
-		found := loginOf(c)
-		if found == (agent.Login{}) {
+		if found.Login == (agent.Login{}) {
 			continue
 		}
+		found.byFlag = i == 0
 		if (found.User == "") != (found.Password == "" && found.PasswordFile == "") {
-			return agent.Login{}, false, errors.New("the broker's user and password: one is set without the other")
+			half := problemOf(errors.New("the broker's user and password: one is set without the other"))
+			if l.file != nil && i == 2 {
+				half.File = l.file.path
+			}
+			return foundLogin{}, &half
 		}
-		return found, i == 0, nil
+		return found, nil
 	}
-	return agent.Login{}, false, nil
+	return foundLogin{}, nil
+}
+
+func loginAt(p place) (foundLogin, *problem) {
+	var c agent.Config
+	origins := map[string]string{}
+	for _, s := range credentialSettings {
+		values := p.value(s)
+		if len(values) == 0 {
+			continue
+		}
+		if err := s.set(&c, values); err != nil {
+			wrong := p.problem(s, err)
+			return foundLogin{}, &wrong
+		}
+		origins[s.name()] = p.origin(s)
+	}
+	return foundLogin{Login: loginOf(c), origins: origins}, nil
 }
 
 func loginOf(c agent.Config) agent.Login {
@@ -77,7 +109,7 @@ func (l *loader) followed(found agent.Login, byFlag bool) agent.Credentials {
 		if c == nil {
 			c = found
 		}
-		c = besideFile{Credentials: c, path: l.out.path}
+		c = besideFile{Credentials: c, paths: l.out.files}
 	}
 	return c
 }
@@ -91,21 +123,24 @@ func (l *loader) lookUpAgain(context.Context) (agent.Login, error) {
 	if unread != nil {
 		again.stored = storedSecrets{}
 	}
-	found, _, err := again.login()
-	if err == nil && found == (agent.Login{}) {
-		err = unread
+	found, wrong := again.findLogin()
+	if wrong != nil {
+		return agent.Login{}, wrong
 	}
-	return found, err
+	if found.Login == (agent.Login{}) {
+		return agent.Login{}, unread
+	}
+	return found.Login, nil
 }
 
-// besideFile has the agent look at the access rights of the configuration file.
+// besideFile has the agent look at the access rights of the configuration files.
 type besideFile struct {
 	agent.Credentials
-	path string
+	paths []string
 }
 
 func (b besideFile) SecretFiles() []string {
-	files := []string{b.path}
+	files := slices.Clone(b.paths)
 	if s, ok := b.Credentials.(interface{ SecretFiles() []string }); ok {
 		files = append(files, s.SecretFiles()...)
 	}
@@ -114,7 +149,7 @@ func (b besideFile) SecretFiles() []string {
 
 // fileHoldsSecrets: a password or a token in a URL.
 func (l *loader) fileHoldsSecrets() bool {
-	return slices.ContainsFunc(append(servers(l.file.Agent), one(l.file.Agent.Proxy)...), func(address string) bool {
+	return slices.ContainsFunc(slices.Concat(l.file.get("agent.nats_url"), l.file.get("agent.servers"), l.file.get("agent.proxy")), func(address string) bool {
 		u, err := url.Parse(address)
 		return err == nil && u.User != nil
 	})
@@ -168,7 +203,16 @@ func (l *loader) fromSystem() place {
 	if stored.token == "" {
 		stored.token = l.env("KANADE_NATS_TOKEN")
 	}
-	return place{name: env.name, value: func(s setting) []string {
+	fromRegistry := map[string]bool{
+		"KANADE_NATS_TOKEN": l.stored.token != "", "KANADE_NATS_USER": l.stored.user != "", "KANADE_NATS_PASSWORD": l.stored.password != "",
+	}
+	origin := func(s setting) string {
+		if fromRegistry[s.env] {
+			return "registry"
+		}
+		return env.origin(s)
+	}
+	return place{origin: origin, problem: env.problem, value: func(s setting) []string {
 		switch s.env {
 		case "KANADE_NATS_TOKEN":
 			return nonEmpty(stored.token)

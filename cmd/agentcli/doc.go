@@ -52,8 +52,29 @@
 //
 // Relative paths start at the working directory. A variable that is set but
 // empty counts as not set. Unknown keys are ignored; those in the tables
-// above are named in a warning. [agent] groups is read for the sake of old
-// files and has no effect.
+// above are named in a warning. [agent] groups is deprecated: it is read for the
+// sake of old files, has no effect, and is warned about.
+//
+// A file may include others, by include = ['common.toml'] at its top or in
+// [teravars]. They come first, each with what it includes, and the file itself
+// wins: tables are put together, lists too, of everything else the last value
+// counts. Names are rendered, and relative to the file that they stand in. A file
+// that is included twice, also in a cycle, is an error; so are more than 10 levels,
+// 100 files or 1 MiB in all.
+//
+// Every error says file:line:column and what to do, and all of them come at
+// once: template faults, values of the wrong type and values that make no sense, in
+// every file. Of broken TOML it is the first place of each file. The verb config
+// check says the same without starting anything, config show --effective what
+// comes out and where each value is from; doctor looks at the host and the broker.
+//
+// # Log level
+//
+// log.level is read again while the agent runs: within 30 seconds after a file
+// changed (its time or size, also those of included files), and at once on
+// SIGHUP, which at a terminal and under nohup keeps its usual meaning. A flag, a
+// variable and RUST_LOG stay above it. If the files cannot be read, the level stays
+// as it is, and the log says so once.
 //
 // # Templates
 //
@@ -62,18 +83,19 @@
 //	{{ system.host }}                          also os, arch, user, cwd
 //	{{ env(name="SITE", default="lab") }}      an error if it is unset and has no default
 //	{{ home() }}
-//	{{ vars.site }}                            from the file's own [vars] table
+//	{{ vars.site }}                            from [vars], of this file or an included one
 //	{% if is_windows() %} … {% elif … %} … {% else %} … {% endif %}
 //	{# a comment #}
 //
 // system.os is windows, linux or macos. Conditions know is_windows(),
 // is_linux(), is_mac(), not, and, or, == and !=. Variables of [vars] may be
-// made from one another in any order. Other features of Tera (for, set,
-// filters, include) are errors that name the line. Values are inserted as they
+// made from one another in any order; all files see the same ones. Other
+// features of Tera (for, set, filters, its include tag) are errors that name
+// feature, line and column. Values are inserted as they
 // are: write Windows paths in single quotes.
 //
 // # What it does not do
 //
 // Settings that the backend changes while the agent runs do not come from
-// here, and a changed file is read at the next start only.
+// here. A changed file counts at the next start, but for the log level.
 package agentcli

@@ -13,7 +13,7 @@ const (
 	ExitUsage        = 2   // unknown verb or flag
 	ExitNotRunning   = 3   // status: no agent runs; the service is installed
 	ExitNotInstalled = 4   // status: no agent runs; no service is installed, or its state is not known
-	ExitFindings     = 5   // outbox fsck: something was found that is not repaired
+	ExitFindings     = 5   // outbox fsck: something was found that is not repaired; doctor: something FAILs
 	ExitUnhealthy    = 6   // status: it runs, but something is wrong, or it cannot say how it is
 	ExitForced       = 130 // a second signal ended it before the stop was complete
 )

@@ -36,7 +36,8 @@ func (t tree) configHelp() string {
     level = 'info'
 
   Other keys: [log] keep_days; [tls] ca, cert, key; [vars] for values that
-  {{ vars.x }} repeats; [agent] %s.
+  {{ vars.x }} repeats; include = ['common.toml'] for files that come before this
+  one; [agent] %s.
   The file is rendered first: {{ system.host }} (os, arch, user, cwd),
   {{ env(name="X", default="y") }}, {{ home() }}, {{ vars.x }},
   {%% if is_windows() %%}…{%% elif is_mac() %%}…{%% else %%}…{%% endif %%}, {# #}.`,
@@ -71,7 +72,7 @@ const exitCodeHelp = `Exit codes:
   2    unknown verb or flag
   3    status: no agent runs; the service is installed
   4    status: no agent runs; no service is installed, or that cannot be told
-  5    outbox fsck: something was found that is not repaired
+  5    outbox fsck: something was found that is not repaired; doctor: a FAIL
   6    status: an agent runs, but is not healthy
   64   kept for a restart that the agent asks for
   130  a second signal ended it before the stop was complete`
@@ -81,6 +82,8 @@ func (t tree) rootExamples() string {
 		"run --config /etc/kanade/agent.toml",
 		"--nats-url nats://127.0.0.1:4222 --id lab-1 --data-dir ./state",
 		"install && %[1]s start",
+		"doctor",
+		"config check",
 		"status --json",
 	)
 }

@@ -3,6 +3,7 @@ package agentcli
 import (
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"strings"
 
@@ -21,6 +22,9 @@ type tree struct {
 	unsetenv   func(string) error
 	newAgent   func(agent.Config, ...agent.Option) (runner, error)
 	newService func(*service.Config) (service.Service, error)
+	diagnose   func(context.Context, agent.Config, ...agent.Option) iter.Seq[agent.Finding]
+	recovery   func(ctx context.Context, service string) (recovery, error)
+	whenEnded  func(service string) error // has the manager restart it then, too
 }
 
 // NewCommand returns the whole tree, to be run as it is or to be hung under a
@@ -39,6 +43,9 @@ func NewCommand(b Brand, opts ...agent.Option) *cobra.Command {
 		newService: func(c *service.Config) (service.Service, error) {
 			return service.New(new(program), c)
 		},
+		diagnose:  agent.Diagnose,
+		recovery:  serviceRecovery,
+		whenEnded: restartWhenEnded,
 	}.command()
 }
 
@@ -67,16 +74,28 @@ func (t tree) command() *cobra.Command {
 		}
 		return run(cmd, args)
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(usageError)
 	root.AddCommand(t.runCommand(), t.versionCommand(), t.installCommand(), t.uninstallCommand(),
-		t.startCommand(), t.stopCommand(), t.restartCommand(), t.statusCommand(), t.outboxCommand())
+		t.startCommand(), t.stopCommand(), t.restartCommand(), t.statusCommand(), t.outboxCommand(),
+		t.configCommand(), t.doctorCommand())
 	for _, cmd := range append(root.Commands(), root) {
-		cmd.SilenceUsage, cmd.SilenceErrors = true, true
-		cmd.Args = noArguments
+		t.tame(cmd)
 	}
+	completion := t.completionCommand()
+	t.tame(completion)
+	completion.Args = cobra.ArbitraryArgs // it says itself what it takes
+	root.AddCommand(completion)
 	return root
+}
+
+// tame has a verb return its errors, take no argument and complete none.
+func (t tree) tame(cmd *cobra.Command) {
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	cmd.Args = noArguments
+	if cmd.ValidArgs == nil {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
 }
 
 func noArguments(cmd *cobra.Command, args []string) error {

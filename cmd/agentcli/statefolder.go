@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/kanade-go/kanade/agent"
 )
@@ -27,7 +28,8 @@ func (t tree) stateDir(flags flagValues) (dir, from string, err error) {
 	l := &loader{surroundings: t.around, flags: flags}
 	for _, p := range []place{l.fromFlags(), l.fromEnv()} {
 		if dir, err := stateDirOf(s, p); dir != "" || err != nil {
-			return dir, "from " + p.name(s), err
+			_, name, _ := strings.Cut(p.origin(s), " ")
+			return dir, "from " + name, err
 		}
 	}
 	path, err := findConfig(flags, t.around)
@@ -37,14 +39,12 @@ func (t tree) stateDir(flags flagValues) (dir, from string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	file, _, err := readConfigFile(path, t.around.scope)
-	if err != nil {
+	file, found := readConfigFile(path, t.around.scope)
+	found = slices.DeleteFunc(found, func(p problem) bool { return p.Warning })
+	if err := found.err(); err != nil {
 		return "", "", fmt.Errorf("%w; --%s names the state folder without it", err, dataDirFlag)
 	}
-	l.out.path, l.file = path, &file
-	if file.Agent == nil {
-		l.file = nil
-	}
+	l.file = file
 	if dir, err := stateDirOf(s, l.fromFile()); dir != "" || err != nil {
 		return dir, "from " + path, err
 	}
@@ -53,8 +53,14 @@ func (t tree) stateDir(flags flagValues) (dir, from string, err error) {
 
 func stateDirOf(s setting, p place) (string, error) {
 	var c agent.Config
-	_, err := apply(s, &c, p)
-	return c.StateDir, err
+	values := p.value(s)
+	if len(values) == 0 {
+		return "", nil
+	}
+	if err := s.set(&c, values); err != nil {
+		return "", p.problem(s, err)
+	}
+	return c.StateDir, nil
 }
 
 // withAccessHint says who may read a folder when this user may not.

@@ -117,7 +117,7 @@ func (p *parser) operand() (expression, error) {
 	case t.is("("):
 		return p.group()
 	}
-	return nil, unexpected(t, "a value")
+	return nil, p.unexpected(t, "a value")
 }
 
 func (p *parser) group() (expression, error) {
@@ -131,7 +131,7 @@ func (p *parser) group() (expression, error) {
 func (p *parser) expect(symbol string) error {
 	t, err := p.next()
 	if err == nil && !t.is(symbol) {
-		err = unexpected(t, symbol)
+		err = p.unexpected(t, symbol)
 	}
 	return err
 }
@@ -160,7 +160,7 @@ func (p *parser) arguments() (map[string]expression, error) {
 			return args, err
 		}
 		if name.kind != tokenName {
-			return nil, unexpected(name, "an argument written name=value")
+			return nil, p.unexpected(name, "an argument written name=value")
 		}
 		if _, twice := args[name.text]; twice {
 			return nil, errorAt(name.at, "argument %q is given twice", name.text)
@@ -176,7 +176,7 @@ func (p *parser) arguments() (map[string]expression, error) {
 			return args, err
 		}
 		if !separator.is(",") {
-			return nil, unexpected(separator, "a comma or )")
+			return nil, p.unexpected(separator, "a comma or )")
 		}
 	}
 }

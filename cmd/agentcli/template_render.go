@@ -2,8 +2,6 @@ package agentcli
 
 import (
 	"errors"
-	"fmt"
-	"reflect"
 	"sort"
 	"strings"
 )
@@ -24,7 +22,8 @@ type rendered struct {
 	text    string
 	src     string
 	marks   []mark
-	pending *undefinedVar // the first variable that was not known
+	pending []*undefinedVar // variables that were not known
+	faults  []error         // everything else that is wrong with it
 }
 
 // mark says where a stretch of the output comes from.
@@ -50,129 +49,89 @@ type renderer struct {
 	src     string
 	out     strings.Builder
 	marks   []mark
-	pending *undefinedVar
+	pending []*undefinedVar
+	faults  []error
+	full    bool // no more is written
 }
 
-func (t template) render(s *scope) (rendered, error) {
+func (t template) render(s *scope) rendered {
 	r := &renderer{scope: s, src: t.src}
-	err := r.all(t.nodes)
-	return rendered{text: r.out.String(), src: t.src, marks: r.marks, pending: r.pending}, err
+	r.all(t.nodes)
+	return rendered{text: r.out.String(), src: t.src, marks: r.marks, pending: r.pending, faults: r.faults}
 }
 
-func (r *renderer) all(nodes []node) error {
+func (r *renderer) all(nodes []node) {
 	for _, n := range nodes {
-		if err := n.render(r); err != nil {
-			return err
-		}
+		n.render(r)
 	}
-	return nil
 }
 
-func (r *renderer) write(text string, m mark) error {
+func (r *renderer) write(text string, m mark) {
+	if r.full {
+		return
+	}
 	if r.out.Len()+len(text) > maxConfigBytes {
-		return errorAt(m.src, "the file grows beyond %d bytes here", maxConfigBytes)
+		r.full = true
+		r.failed(errorAt(m.src, "the file grows beyond %d bytes here", maxConfigBytes))
+		return
 	}
 	m.out = r.out.Len()
 	r.marks = append(r.marks, m)
 	r.out.WriteString(text)
-	return nil
 }
 
-// postpone remembers an unknown variable; other errors come back.
-func (r *renderer) postpone(err error) error {
-	var undefined *undefinedVar
-	if !errors.As(err, &undefined) {
-		return err
+// failed notes what is wrong and goes on: there may be more.
+func (r *renderer) failed(err error) {
+	if undefined, ok := errors.AsType[*undefinedVar](err); ok {
+		r.pending = append(r.pending, undefined)
+		return
 	}
-	if r.pending == nil {
-		r.pending = undefined
-	}
-	return nil
+	r.faults = append(r.faults, err)
 }
 
-func (t textNode) render(r *renderer) error {
-	return r.write(r.src[t.from:t.to], mark{src: t.from, literal: true})
+func (t textNode) render(r *renderer) {
+	r.write(r.src[t.from:t.to], mark{src: t.from, literal: true})
 }
 
-func (o outputNode) render(r *renderer) error {
+func (o outputNode) render(r *renderer) {
 	v, err := o.value.eval(r.scope)
 	if err != nil {
 		v = textValue(unknown)
-		if err := r.postpone(err); err != nil {
-			return err
-		}
+		r.failed(err)
 	}
-	return r.write(v.text, mark{src: o.at})
+	r.write(v.text, mark{src: o.at})
 }
 
-func (n ifNode) render(r *renderer) error {
+func (n ifNode) render(r *renderer) {
 	for _, b := range n.branches {
 		if b.condition == nil {
-			return r.all(b.body)
+			r.all(b.body)
+			return
 		}
 		v, err := b.condition.eval(r.scope)
 		if err != nil {
-			return r.postpone(err)
+			r.failed(err)
+			return
 		}
 		if v.truth {
-			return r.all(b.body)
+			r.all(b.body)
+			return
 		}
 	}
-	return nil
 }
 
-// expand renders a configuration file. Its [vars] may use one another: the
-// file is rendered again until nothing is unknown.
-func expand(src string, s scope) (rendered, error) {
-	t, err := parseTemplate(src)
-	if err != nil {
-		return rendered{src: src}, err
-	}
-	s.vars = map[string]any{}
-	for range maxPasses {
-		r, err := t.render(&s)
-		if err != nil || r.pending == nil {
-			return r, err
-		}
-		var doc map[string]any
-		if err := decodeTOML(r, &doc); err != nil {
-			return r, r.likelier(err)
-		}
-		vars := settled(doc["vars"])
-		if reflect.DeepEqual(vars, s.vars) {
-			return r, r.pending.templateError
-		}
-		s.vars = vars
-	}
-	return rendered{src: src}, errorAt(0, "[vars] did not settle in %d passes", maxPasses)
-}
-
-// likelier chooses between broken TOML and the unknown variable in the same
-// line, which is then what broke it.
+// likelier chooses between broken TOML and an unknown variable in the same line,
+// which is then what broke it.
 func (r rendered) likelier(err error) error {
 	var broken *templateError
 	if !errors.As(err, &broken) {
 		return err
 	}
 	brokenLine, _ := position(r.src, broken.at)
-	pendingLine, _ := position(r.src, r.pending.at)
-	if brokenLine == pendingLine {
-		return r.pending.templateError
+	for _, pending := range r.pending {
+		if line, _ := position(r.src, pending.at); line == brokenLine {
+			return pending.templateError
+		}
 	}
 	return err
-}
-
-// settled drops what still depends on an unknown variable.
-func settled(table any) map[string]any {
-	known := map[string]any{}
-	entries, _ := table.(map[string]any)
-	for name, v := range entries {
-		if inner, ok := v.(map[string]any); ok {
-			v = settled(inner)
-		}
-		if !strings.Contains(fmt.Sprint(name, v), unknown) {
-			known[name] = v
-		}
-	}
-	return known
 }

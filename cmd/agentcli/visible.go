@@ -87,6 +87,16 @@ func safeOutput(out io.Writer) io.WriteCloser {
 	return nopCloser{out}
 }
 
+// safely has do write to out so that a terminal shows what it writes.
+func safely(out io.Writer, do func(io.Writer) error) error {
+	safe := safeOutput(out)
+	err := do(safe)
+	if closed := safe.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
 func isTerminal(out io.Writer) bool {
 	file, ok := out.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))

@@ -39,9 +39,10 @@ func testMain(m *testing.M) int {
 	return m.Run()
 }
 
-// environment is that of this process without anything that configures an agent.
+// environment is that of this process without anything that configures an agent,
+// and without the place for local clients, of which a host has one.
 func environment(extra ...string) []string {
-	var env []string
+	env := []string{"KANADE_KLP=off"}
 	for _, entry := range os.Environ() {
 		if !strings.HasPrefix(entry, "KANADE_") && !strings.HasPrefix(entry, "RUST_LOG=") {
 			env = append(env, entry)

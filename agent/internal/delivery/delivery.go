@@ -1,5 +1,5 @@
 // Package delivery names the hand-over of one command from whoever received it
-// (live subscription, replay, later a schedule) to whoever admits it.
+// (live subscription, replay, a local schedule) to whoever admits it.
 package delivery
 
 import "time"

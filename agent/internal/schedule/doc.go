@@ -27,7 +27,8 @@
 //     late fire, the latest.
 //   - While it did not run: every_tick loses them, as the reference release does;
 //     once_per_pc and once_per_target make one late fire. With a starting_deadline
-//     both make one, if that has not passed.
+//     both make one, if that has not passed. The broker has 20 s after the start to
+//     say what is new; what falls due in them was not missed and comes after them.
 //   - A starting_deadline becomes the command's deadline: so long after the time,
 //     and the whole jitter on top, since that is a wait which was asked for.
 //   - A clock that is set back by less than the distance between two fires repeats

@@ -37,16 +37,17 @@ func (s *Service) look(a *armed, now time.Time, busy bool) bool {
 	resumed := a.resumed
 	a.resumed = false
 	if due, ok := a.cron.Last(now); ok && due.After(a.mark.At) && !a.waiting {
+		missed := resumed && !due.After(s.since)
 		switch {
 		case busy:
 			s.counters.overlapped.Add(1)
 			s.log.Info("a local schedule is due while it still runs and is passed over", "schedule", short(a.key), "due", due)
 			s.passTo(a, due)
-		case resumed && !a.await(s.cfg.PCID, due, now):
+		case missed && !a.await(s.cfg.PCID, due, now):
 			s.counters.missed.Add(1)
 			s.log.Info("a local schedule was due while the agent did not run", "schedule", short(a.key), "due", due)
 			s.passTo(a, due)
-		case !resumed:
+		case !missed:
 			a.wait(s.cfg.PCID, due, now)
 		}
 	}

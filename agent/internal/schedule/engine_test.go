@@ -37,7 +37,7 @@ func TestWhatAFireIs(t *testing.T) {
 			ID: "j", Version: "1.4.0", RequestID: first.RequestID, ExecID: first.ExecID, Shell: "powershell", Script: "ls", TimeoutSecs: 90,
 			RunAs: wire.RunAsUser, Cwd: "~", Staleness: wire.Staleness{Mode: wire.StalenessStrict, MaxCacheAge: "1h"}, Emit: &wire.EmitConfig{},
 		}, first)
-		require.Equal(t, Status{Known: true, Armed: 1, Fired: 2, Succeeded: 2, Problems: []string{}}, b.Status())
+		require.Equal(t, Status{Known: true, Armed: 1, Next: at(2000, 2, 30), Fired: 2, Succeeded: 2, Problems: []string{}}, b.Status())
 	})
 }
 

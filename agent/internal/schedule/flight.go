@@ -69,16 +69,22 @@ func (s *Service) settleLastRun() {
 	}
 	s.mu.Unlock()
 	for id, f := range left {
-		pending := s.cfg.Pending(id)
-		if _, still := s.remove(id); !still {
-			continue
+		if s.cfg.Pending(id) {
+			s.keep(id)
+		} else if _, still := s.remove(id); still {
+			s.goBack(f)
 		}
-		if pending {
-			f.handed = true
-			s.enter(id, f)
-			continue
-		}
-		s.goBack(f)
+	}
+}
+
+// keep leaves a run in flight that the command path has. Its result may come at any
+// moment, so it is never taken out.
+func (s *Service) keep(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f, ok := s.runs[id]; ok {
+		f.handed = true
+		s.runs[id] = f
 	}
 }
 
@@ -111,10 +117,24 @@ func (s *Service) handOver(ctx context.Context, id string) {
 		Data: f.data, Subject: wire.BucketSubject(wire.BucketSchedules, f.Key), Source: Source,
 		Settle: func(answer delivery.Settlement) { s.settle(id, answer) },
 	}
-	select {
-	case s.cfg.Out <- d:
+	if offer(ctx, s.cfg.Out, d) {
 		s.log.Info("a local schedule fires", "schedule", short(f.Key), "request_id", id, "due", f.Due)
-	case <-ctx.Done(): // the next start finds it
+	}
+}
+
+// offer prefers the hand-over to the end of ctx: what fires is on disk already, and
+// the next start would make up for it only if its schedule says so.
+func offer(ctx context.Context, out chan<- delivery.Delivery, d delivery.Delivery) bool {
+	select {
+	case out <- d:
+		return true
+	default:
+	}
+	select {
+	case out <- d:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -31,6 +31,26 @@ func TestAnOfflineStart(t *testing.T) {
 	})
 }
 
+// What falls due while an agent that has just started waits for the broker was not
+// missed: the agent was there.
+func TestAFireJustAfterAnOfflineStart(t *testing.T) {
+	run(t, func(b *bench) {
+		b.schedule(wire.Schedule{Cron: "0 0 3 * * *"})
+		b.job(wire.Manifest{})
+	}, func(t *testing.T, b *bench) {
+		b.pass(time.Minute)
+		b.mu.Lock()
+		b.online = false
+		b.mu.Unlock()
+		b.stop()
+		b.until("2000-01-02 02:59:55")
+		b.start()
+		b.until("2000-01-02 03:05:00")
+		require.Len(t, b.times(), 1)
+		require.Zero(t, b.Status().Missed)
+	})
+}
+
 // downtime is a schedule of every day at three, on a host that is off at that time.
 func TestTimesWhileTheAgentDidNotRun(t *testing.T) {
 	for name, c := range map[string]struct {

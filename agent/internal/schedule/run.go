@@ -13,8 +13,8 @@ const maxNap = 10 * time.Second
 // run fires what is due until ctx ends.
 func (s *Service) run(ctx context.Context) error {
 	defer func() { s.flush(time.Now(), true) }()
-	s.began = time.Now()
-	groupsChanged := s.rearm(s.now())
+	s.began, s.since = time.Now(), s.now()
+	groupsChanged := s.rearm(s.since)
 	for {
 		if s.stale.Swap(false) {
 			groupsChanged = s.rearm(s.now())
@@ -98,6 +98,7 @@ func (s *Service) withdraw(shots []shot, err error) {
 // nap is how long nothing can happen by itself.
 func (s *Service) nap() time.Duration {
 	now, own := s.now(), time.Now()
+	next := s.lookAhead(now)
 	nap := time.Hour
 	if len(s.armed) > 0 {
 		nap = maxNap
@@ -108,15 +109,26 @@ func (s *Service) nap() time.Duration {
 	if hold := s.holdUntil.Sub(own); hold > 0 || !s.loaded.Load() {
 		return max(min(nap, max(hold, maxNap)), time.Millisecond)
 	}
-	for _, a := range s.armed {
-		if at, ok := a.nextLook(now); ok {
-			nap = min(nap, wait(at.Sub(now)))
-		}
+	if !next.IsZero() {
+		nap = min(nap, wait(next.Sub(now)))
 	}
 	if again, ok := s.nextRepeat(); ok {
 		nap = min(nap, wait(again.Sub(own)))
 	}
 	return max(nap, time.Millisecond)
+}
+
+// lookAhead finds out when the next schedule is due, for Status too; zero: never.
+func (s *Service) lookAhead(now time.Time) (next time.Time) {
+	for _, a := range s.armed {
+		if at, ok := a.nextLook(now); ok && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = next
+	return next
 }
 
 // wait is a second for what should be there already, and is not.

@@ -90,11 +90,13 @@ type Service struct {
 	jobIDsChanged chan struct{}
 	manifests     map[string]wire.Manifest // by key of the bucket
 	rearmed       bool                     // manifests are those of the rows in force
+	next          time.Time                // fire, for Status
 	dirty         bool                     // the state differs from the disk
 
 	flushAt   time.Time // by the process's own clock; zero: nothing to write
 	holdUntil time.Time // likewise: nothing fires, the disk failed
 	began     time.Time // likewise
+	since     time.Time // the same by the host's clock
 	settled   bool      // what the last run left in flight was looked at
 	loaded    atomic.Bool
 }
@@ -216,6 +218,9 @@ type Status struct {
 	Stale time.Time
 	// Armed schedules are for this host; Running ones have a run in flight.
 	Armed, Running int
+	// Next is when the next of them is due, jitter included, by the host's clock;
+	// zero: never. A once-per-pc schedule that is done is looked at and passed over.
+	Next time.Time
 	// Since the start of the process: handed over; ended with exit code 0, or with
 	// another; passed over because a run was in flight; lost while the agent did
 	// not run; passed over for another reason.
@@ -235,6 +240,6 @@ func (s *Service) Status() Status {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st.Armed, st.Running = len(s.armed), len(s.runs)
+	st.Armed, st.Running, st.Next = len(s.armed), len(s.runs), s.next
 	return st
 }

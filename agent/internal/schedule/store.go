@@ -25,9 +25,10 @@ const maxFile = 64 << 20
 const brokenSuffix = ".broken"
 
 var (
-	errDamaged = errors.New("schedule: file is damaged")
-	errForeign = errors.New("schedule: file belongs to another host")
-	errNewer   = errors.New("schedule: file was written by a newer release")
+	errUnusable = errors.New("schedule: file cannot be used")
+	errDamaged  = fmt.Errorf("%w: it is damaged", errUnusable)
+	errForeign  = fmt.Errorf("%w: it belongs to another host", errUnusable)
+	errNewer    = fmt.Errorf("%w: it was written by a newer release", errUnusable)
 )
 
 // store keeps documents in a folder, each whole or not at all.
@@ -59,7 +60,7 @@ func (s store) load(name string, body any) (found bool, err error) {
 	if err == nil {
 		return true, nil
 	}
-	if isOneOf(err, errDamaged, errForeign, errNewer) {
+	if errors.Is(err, errUnusable) {
 		err = errors.Join(err, setAside(s.fs, s.path(name)))
 	}
 	return false, fmt.Errorf("schedule: read %s: %w", name, err)
@@ -129,13 +130,4 @@ func setAside(fsys atomicfile.FS, name string) error {
 		return fmt.Errorf("schedule: set file aside: %w", err)
 	}
 	return nil
-}
-
-func isOneOf(err error, all ...error) bool {
-	for _, one := range all {
-		if errors.Is(err, one) {
-			return true
-		}
-	}
-	return false
 }

@@ -9,6 +9,8 @@ import (
 )
 
 const (
+	// saveTogether lets views that come in together be written together.
+	saveTogether = 50 * time.Millisecond
 	// saveEvery spaces the writes of a snapshot.
 	saveEvery = time.Second
 	// saveAgain is after which time a write that failed is tried again.
@@ -32,6 +34,7 @@ func (s *Service) keepSaved(ctx context.Context) error {
 			s.save()
 			return nil
 		case <-s.unsaved:
+			supervise.Sleep(ctx, saveTogether)
 		case <-again:
 		}
 		again = nil

@@ -1,0 +1,6 @@
+package agentcli
+
+import "os"
+
+// hangups never come: Windows has no such signal.
+func hangups() (<-chan os.Signal, func()) { return nil, func() {} }
