@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -41,13 +40,19 @@ const (
 // It waits for the stream, makes the consumer or brings the existing one to cfg, and does so again whenever that may be
 // needed: after a reconnect, when the consumer or the stream was deleted or made anew, when cfg answers otherwise, when
 // another server leads the consumer, and when the server is silent (30 s). Each time costs one request. A deleted consumer is
-// left alone for 2 s first, until the server has removed what it stored of it. What was acked
-// does not come again; new filters count from where the consumer is. Give it a Transport (WithTransport): without one a
-// reconnect to a broker that has lost its streams is noticed after those 30 s only, an election after as long.
+// left alone for 2 s first, until the server has removed what it stored of it. What was acked does not come again; new
+// filters count from where the consumer is. Give it a Transport (WithTransport): without one a reconnect to a broker that
+// has lost its streams is noticed after those 30 s only, an election after as long.
 //
 // Of a configuration that the server refuses for an existing consumer, it gives up what matters only when a consumer is
 // made (where to start, replay policy, number of waiting pulls). Any other conflict, such as a push consumer of that name,
-// is waited out like a missing stream, and reported: Consume deletes nothing.
+// is waited out like a missing stream, and reported.
+//
+// A consumer whose update the server cannot store is used as it is where it delivers what cfg wants. Where it does not, and
+// the server has lost the consumer's folder, Consume deletes it and makes it anew, as the package comment tells; nothing
+// else makes it delete a consumer. The first deletion is at once, further ones 4, 8, 16, 32, 60, 60 … s apart, each ±25 %.
+// The new one begins where cfg says: what was acked may come again, and with DeliverNewPolicy what waited does not come.
+// This needs a js with the methods Consumer and DeleteConsumer of jetstream.JetStream.
 //
 // A nil error of handle says that the message is settled, or that handle's side will settle it. An error gives it back:
 // the server delivers it again after the pause that the backoff has for this number of deliveries. handle may block; its
@@ -71,6 +76,9 @@ func Consume(ctx context.Context, js ConsumerSource, stream string, cfg Consumer
 		if handled || time.Since(opened) >= soundAfter {
 			c.failures = 0
 		}
+		if errors.Is(err, jetstream.ErrConsumerDeleted) {
+			c.removed = time.Now()
+		}
 		if err := c.breathe(ctx, err); err != nil {
 			return &endedError{c.what(), err, nil}
 		}
@@ -87,6 +95,11 @@ type consumption struct {
 	o        options
 	name     string // of the consumer, once known
 	failures int    // sessions in a row that ended with an error
+
+	removed   time.Time // when the consumer was deleted; zero: not lately
+	deletions int       // by Consume itself
+	mayDelete time.Time // not before
+	unstored  bool      // said that the server cannot store the consumer
 }
 
 func (c *consumption) what() string { return "consumer " + c.stream + "/" + c.name }
@@ -214,35 +227,4 @@ func (c *consumption) ensure(ctx context.Context, w *watch) (jetstream.Consumer,
 			return c.upsert(ctx, w.cfg)
 		})
 	}, c.opts)
-}
-
-// consumerLookup is an ability that a ConsumerSource may have; jetstream.JetStream has it.
-type consumerLookup interface {
-	Consumer(ctx context.Context, stream, name string) (jetstream.Consumer, error)
-}
-
-func (c *consumption) upsert(ctx context.Context, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
-	consumer, err := c.js.CreateOrUpdateConsumer(ctx, c.stream, cfg)
-	lookup, ok := c.js.(consumerLookup)
-	if !ok || !errors.Is(err, jetstream.ErrConsumerCreate) {
-		return consumer, err
-	}
-	existing, lookupErr := lookup.Consumer(ctx, c.stream, cmp.Or(cfg.Name, cfg.Durable))
-	if lookupErr != nil {
-		return nil, fmt.Errorf("%w (%w)", err, lookupErr)
-	}
-	adopted := adopt(cfg, existing.CachedInfo().Config)
-	if reflect.DeepEqual(adopted, cfg) {
-		return nil, err
-	}
-	return c.js.CreateOrUpdateConsumer(ctx, c.stream, adopted)
-}
-
-// adopt takes over what matters only when a consumer is made, and what the server therefore does not let change.
-func adopt(cfg, existing jetstream.ConsumerConfig) jetstream.ConsumerConfig {
-	cfg.DeliverPolicy = existing.DeliverPolicy
-	cfg.OptStartSeq, cfg.OptStartTime = existing.OptStartSeq, existing.OptStartTime
-	cfg.ReplayPolicy = existing.ReplayPolicy
-	cfg.MaxWaiting = existing.MaxWaiting
-	return cfg
 }

@@ -1,6 +1,7 @@
 package retry_test
 
 import (
+	"flag"
 	"fmt"
 	"runtime"
 	"slices"
@@ -24,6 +25,7 @@ type site struct {
 	proxy    *jstest.Proxy
 	operator jetstream.JetStream
 	reader   *tap
+	cfg      *changing // of the reader
 	conn     *nats.Conn
 }
 
@@ -52,10 +54,24 @@ func (s *site) deleteConsumer() {
 	require.NoError(s, s.operator.DeleteConsumer(within(s.T), "WORK", "reader"))
 }
 
+func (s *site) refilter(filters ...string) {
+	cfg, _ := s.cfg.get()
+	cfg.FilterSubjects = filters
+	s.cfg.set(cfg)
+}
+
 // awaitFailure returns when Consume has noticed something.
 func (s *site) awaitFailure(n int) {
 	s.Helper()
 	require.Eventually(s, func() bool { return len(s.reader.failed()) >= n }, generous, time.Millisecond)
+}
+
+// awaitAsked returns when what happens has made Consume ask for the consumer.
+func (s *site) awaitAsked(happens func()) {
+	s.Helper()
+	asked := s.reader.asked.Load()
+	happens()
+	require.Eventually(s, func() bool { return s.reader.asked.Load() > asked }, generous, time.Millisecond)
 }
 
 func (s *site) awaitConnected(want bool) {
@@ -100,6 +116,26 @@ var healings = []healing{
 		s.deleteConsumer()
 		s.proxy.Thaw()
 		s.proxy.Cut()
+	}, most: 4, anew: true},
+	{what: "consumer's folder lost, reconnect", do: func(s *site) {
+		s.broker.LoseConsumer("WORK", "reader")
+		s.awaitAsked(s.proxy.Cut)
+	}, most: 3},
+	{what: "consumer's folder lost, other filters", do: func(s *site) {
+		s.broker.LoseConsumer("WORK", "reader")
+		s.awaitAsked(func() { s.refilter("work.a", "work.b") })
+	}, most: 3, anew: true},
+	{what: "consumer's folder lost, then other filters while disconnected", do: func(s *site) {
+		s.broker.LoseConsumer("WORK", "reader")
+		s.proxy.Freeze()
+		s.proxy.Cut()
+		s.refilter("work.a", "work.b")
+		s.proxy.Thaw()
+		s.proxy.Cut()
+	}, most: 4, anew: true},
+	{what: "consumer's folder lost, restart", do: func(s *site) {
+		s.broker.LoseConsumer("WORK", "reader")
+		s.broker.Restart()
 	}, most: 4, anew: true},
 	{what: "H broker frozen, nobody pings, heartbeats are missed", do: func(s *site) {
 		s.broker.Pause()
@@ -168,7 +204,8 @@ func newSite(t *testing.T, h healing) *site {
 	js := newJetStream(t, s.conn)
 	cfg := readerConfig
 	cfg.AckWait = 2 * time.Second // a lost delivery does not take the test long
-	s.reader = consume(t, js, retry.FixedConsumer(cfg), append([]retry.Option{retry.WithTransport(retry.FromNATS(s.conn))}, h.opts...)...)
+	s.cfg = newChanging(cfg)
+	s.reader = consume(t, js, s.cfg.get, append([]retry.Option{retry.WithTransport(retry.FromNATS(s.conn))}, h.opts...)...)
 	return s
 }
 
@@ -277,10 +314,21 @@ func inStep(t *testing.T, js jetstream.JetStream) bool {
 	return true
 }
 
+var restartsFlag = flag.Int("restarts", defaultRestarts(), "restarts of the broker in TestConsumeDoesNotGrowOverRestarts, at least 10")
+
+// defaultRestarts is fewer where it takes long to start a process.
+func defaultRestarts() int {
+	if runtime.GOOS == "windows" {
+		return 40
+	}
+	return 200
+}
+
 // A process lives through many restarts of its broker: nothing may add up.
 func TestConsumeDoesNotGrowOverRestarts(t *testing.T) {
 	t.Parallel()
-	const restarts = 200
+	restarts := *restartsFlag
+	require.GreaterOrEqual(t, restarts, 10, "-restarts")
 	b := jstest.StartBroker(t)
 	nc := b.Connect()
 	js := newJetStream(t, nc)

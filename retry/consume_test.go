@@ -37,14 +37,19 @@ type tap struct {
 	old int // messages that were delivered more than once
 }
 
-// source is a ConsumerSource with the ability to look consumers up.
+// source is a ConsumerSource with the abilities to look consumers up and to delete them.
 type source interface {
 	retry.ConsumerSource
 	Consumer(ctx context.Context, stream, name string) (jetstream.Consumer, error)
+	DeleteConsumer(ctx context.Context, stream, name string) error
 }
 
 func (c *tap) Consumer(ctx context.Context, stream, name string) (jetstream.Consumer, error) {
 	return c.js.Consumer(ctx, stream, name)
+}
+
+func (c *tap) DeleteConsumer(ctx context.Context, stream, name string) error {
+	return c.js.DeleteConsumer(ctx, stream, name)
 }
 
 func (c *tap) CreateOrUpdateConsumer(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -57,8 +57,13 @@ func (r *objectReader) ObjectInfo(ctx context.Context, bucket, name string) (*je
 	return describeObject(m)
 }
 
-// aNUID is what a NUID may look like, so that it can stand in a subject.
-var aNUID = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
+// maxNUID is more than any NUID has.
+const maxNUID = 128
+
+// plain tells whether a name of the broker's can stand in a subject.
+func plain(name string) bool {
+	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
+}
 
 func describeObject(m *storedMsg) (*jetstream.ObjectInfo, error) {
 	var info jetstream.ObjectInfo
@@ -68,7 +73,7 @@ func describeObject(m *storedMsg) (*jetstream.ObjectInfo, error) {
 	if info.Deleted {
 		return nil, fmt.Errorf("%w: %s was deleted", jetstream.ErrObjectNotFound, info.Name)
 	}
-	if !aNUID.MatchString(info.NUID) {
+	if !plain(info.NUID) || len(info.NUID) > maxNUID {
 		return nil, fmt.Errorf("%w: its nuid is %.200q", jetstream.ErrBadObjectMeta, info.NUID)
 	}
 	info.ModTime = m.Time
@@ -96,10 +101,8 @@ type storedMsg struct {
 	Time     time.Time `json:"time"`
 }
 
-var aBucket = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
-
 func (r *objectReader) get(ctx context.Context, bucket string, q storedQuery) (*storedMsg, error) {
-	if !aBucket.MatchString(bucket) {
+	if !plain(bucket) {
 		return nil, jetstream.ErrInvalidStoreName
 	}
 	query, err := json.Marshal(q)
