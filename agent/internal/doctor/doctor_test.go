@@ -192,7 +192,8 @@ func TestDenyLists(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"fail subscribe kill.*", "warn subscribe kill.*.>",
-		"fail publish $JS.API.CONSUMER.CREATE.EXEC.agent_replay_pc-1", "fail publish $JS.API.CONSUMER.MSG.NEXT.EXEC.agent_replay_pc-1",
+		"fail publish $JS.API.CONSUMER.CREATE.EXEC.agent_replay_pc-1", "fail publish $JS.API.CONSUMER.INFO.EXEC.agent_replay_pc-1",
+		"warn publish $JS.API.CONSUMER.DELETE.EXEC.agent_replay_pc-1", "fail publish $JS.API.CONSUMER.MSG.NEXT.EXEC.agent_replay_pc-1",
 		"fail publish $JS.ACK.EXEC.agent_replay_pc-1.>", "fail publish obs.pc-1",
 	}, refused)
 }
@@ -387,7 +388,7 @@ func TestAUserWhoMayNotAsk(t *testing.T) {
 			require.Contains(t, f.Advice, userInfoSubject)
 		}
 	}
-	require.Equal(t, 10, unknown, "results, starts, events, three of telemetry, three of objects, replies")
+	require.Equal(t, 11, unknown, "results, the consumer's end, starts, events, three of telemetry, three of objects, replies")
 	require.Contains(t, find(t, found, "permissions").Text, "none is known to be missing")
 }
 

@@ -144,6 +144,11 @@ func replayNeeds(pcID string) []need {
 		question("$JS.API.STREAM.INFO."+wire.StreamExec, nothing, "commands to groups that are joined", joins),
 		question("$JS.API.STREAM.MSG.GET."+wire.StreamExec, noMessage, "commands to groups that are joined", joins),
 		question("$JS.API.CONSUMER.CREATE."+consumer, elsewhere, "the replay of commands", ""),
+		question("$JS.API.CONSUMER.INFO."+consumer, nothing, "the replay of commands", ""),
+		{
+			publish: true, subject: "$JS.API.CONSUMER.DELETE." + consumer, purpose: "the replay of commands",
+			useful: "a consumer whose store the broker has lost is not mended before the broker restarts",
+		},
 		question("$JS.API.CONSUMER.MSG.NEXT."+consumer, broken, "the replay of commands", ""),
 		{publish: true, subject: "$JS.ACK." + consumer + ".>", purpose: "to settle replayed commands", question: nonsense, silent: true},
 	}
