@@ -74,7 +74,7 @@ func TestRequestsOverARealBroker(t *testing.T) {
 	ask := func(data string) (reply *nats.Msg) {
 		require.Eventually(t, func() (ok bool) {
 			var err error
-			reply, err = nc.Request(subject, []byte(data), generous)
+			reply, err = nc.Request(subject, []byte(data), 2*time.Second) // one that the restart swallowed is sent again
 			return err == nil
 		}, generous, 10*time.Millisecond)
 		return reply
