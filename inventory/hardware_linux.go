@@ -36,14 +36,6 @@ func (t tree) dmi(name string) string {
 	return meant(t.text("/sys/class/dmi/id/" + name))
 }
 
-// chassisTypes are those of the SMBIOS specification, table 17, in the few words
-// that matter.
-var chassisTypes = map[uint64]string{
-	1: "", 3: "desktop", 4: "desktop", 5: "desktop", 6: "desktop", 7: "desktop", 8: "laptop", 9: "laptop", 10: "laptop", 11: "handheld",
-	12: "dock", 13: "desktop", 14: "laptop", 15: "desktop", 16: "desktop", 17: "server", 23: "server", 24: "desktop", 25: "server", 28: "server",
-	29: "server", 30: "tablet", 31: "laptop", 32: "laptop", 33: "embedded", 34: "embedded", 35: "desktop", 36: "desktop",
-}
-
 func (t tree) chassis() string {
 	if t.virtual() != "" {
 		return "virtual"
@@ -66,15 +58,6 @@ func (t tree) bios() facts.BIOS {
 		b.SecureBoot = &on
 	}
 	return b
-}
-
-// isoDate turns the date of the SMBIOS, 03/18/2024, into 2024-03-18.
-func isoDate(s string) string {
-	parts := strings.Split(s, "/")
-	if len(parts) != 3 || len(parts[2]) != 4 {
-		return s
-	}
-	return parts[2] + "-" + parts[0] + "-" + parts[1]
 }
 
 func (t tree) tpm() *facts.TPM {

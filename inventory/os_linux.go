@@ -95,22 +95,6 @@ func (t tree) timeZone() string {
 	return zone
 }
 
-// hypervisors are told by what they write into the tables of the firmware.
-var hypervisors = []struct{ sign, name string }{
-	{"qemu", "kvm"},
-	{"kvm", "kvm"},
-	{"vmware", "vmware"},
-	{"virtualbox", "virtualbox"},
-	{"innotek", "virtualbox"},
-	{"xen", "xen"},
-	{"microsoft corporation virtual", "hyperv"},
-	{"parallels", "parallels"},
-	{"amazon ec2", "kvm"},
-	{"google compute engine", "kvm"},
-	{"bochs", "bochs"},
-	{"openstack", "kvm"},
-}
-
 func (t tree) virtual() string {
 	switch {
 	case strings.Contains(strings.ToLower(t.text("/proc/sys/kernel/osrelease")), "microsoft"):

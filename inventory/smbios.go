@@ -112,3 +112,70 @@ func modules(table []byte) ([]facts.MemoryModule, error) {
 	}
 	return found, err
 }
+
+// The types of the structures that describe the machine: SMBIOS 3.7, chapter 7.
+const (
+	biosInformation    = 0
+	systemInformation  = 1
+	boardInformation   = 2
+	chassisInformation = 3
+)
+
+// machine is what the table says of the machine. The first structure of a type
+// counts: others describe parts of it.
+func machine(table []byte) (facts.Hardware, error) {
+	all, err := smbios(table)
+	var h facts.Hardware
+	seen := make(map[byte]bool)
+	for _, s := range all {
+		if m, ok := s.module(); ok {
+			h.MemoryModules = append(h.MemoryModules, m)
+		}
+		if !seen[s.kind] {
+			seen[s.kind] = true
+			s.describe(&h)
+		}
+	}
+	if hypervisor(h) != "" {
+		h.Chassis = "virtual"
+	}
+	return h, err
+}
+
+func (s structure) describe(h *facts.Hardware) {
+	switch s.kind {
+	case biosInformation:
+		h.BIOS.Vendor, h.BIOS.Version, h.BIOS.Date = s.text(0x04), s.text(0x05), isoDate(s.text(0x08))
+	case systemInformation:
+		h.Vendor, h.Model, h.Serial, h.SKU, h.UUID = s.text(0x04), s.text(0x05), s.text(0x07), s.text(0x19), s.uuid(0x08)
+	case boardInformation:
+		h.Board = facts.Board{Vendor: s.text(0x04), Model: s.text(0x05), Serial: s.text(0x07)}
+	case chassisInformation:
+		h.Chassis = chassisTypes[uint64(s.octet(0x05)&0x7f)]
+		h.AssetTag = s.text(0x08)
+	}
+}
+
+// uuid: the first three numbers are little-endian since version 2.6. All zeros or
+// ones mean that there is none.
+func (s structure) uuid(at int) string {
+	if at+16 > len(s.data) {
+		return ""
+	}
+	id := s.data[at : at+16]
+	if strings.Count(string(id), "\x00") == 16 || strings.Count(string(id), "\xff") == 16 {
+		return ""
+	}
+	return fmt.Sprintf("%08x-%04x-%04x-%x-%x", s.double(at), s.word(at+4), s.word(at+6), id[8:10], id[10:])
+}
+
+// hypervisor names the one that a machine is made by; empty for a real one.
+func hypervisor(h facts.Hardware) string {
+	said := strings.ToLower(h.Vendor + " " + h.Model + " " + h.BIOS.Vendor)
+	for _, v := range hypervisors {
+		if strings.Contains(said, v.sign) {
+			return v.name
+		}
+	}
+	return ""
+}
