@@ -34,6 +34,7 @@ func New(cfg Config, opts ...Option) (*Agent, error) {
 	for _, opt := range opts {
 		errs = append(errs, opt(&o))
 	}
+	o.answerInventory()
 	errs = append(errs, cfg.Validate(), o.connection(cfg), o.identity(cfg))
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

@@ -3,13 +3,14 @@ package agent
 import (
 	"path/filepath"
 
+	"github.com/kanade-go/kanade/agent/internal/hostfacts"
 	"github.com/kanade-go/kanade/outbox"
 )
 
 // Box is one of the outboxes of a state folder, for tools that look into it from
 // outside.
 type Box struct {
-	Name string // "results", "events" or "obs"
+	Name string // "results", "events", "obs" or "inventory"
 	Dir  string // its folder, which need not exist yet
 
 	codec payloadCodec
@@ -22,6 +23,7 @@ func Boxes(stateDir string) []Box {
 		{Name: "results", Dir: filepath.Join(stateDir, resultsFolder), codec: resultRecord},
 		{Name: "events", Dir: filepath.Join(stateDir, startsFolder), codec: startRecord},
 		{Name: "obs", Dir: filepath.Join(stateDir, observationsFolder), codec: observationRecord},
+		{Name: "inventory", Dir: filepath.Join(stateDir, inventoryFolder), codec: hostfacts.Record},
 	}
 }
 

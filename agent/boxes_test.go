@@ -36,6 +36,7 @@ func ExampleBoxes() {
 	// results is not there yet
 	// events is not there yet
 	// obs is not there yet
+	// inventory is not there yet
 }
 
 // One file of each kind, as it lies in a folder of the contract.
@@ -56,6 +57,10 @@ func TestBoxesReadTheContractsFiles(t *testing.T) {
 		"obs": {
 			"obs-outbox", "0b5e4d572f0a4f4e9a8b7c8f3b1d2e90", `{"pc_id":"LAB-09","at":"2031-03-04T05:00:01Z","kind":"k","source":"s","payload":{}}`,
 			"obs.LAB-09", "0b5e4d572f0a4f4e9a8b7c8f3b1d2e90",
+		},
+		"inventory": {
+			"inventory-outbox", "sw-1", `{"pc_id":"LAB-09","section":"sw","hash":"0f","collected_at":"2031-03-04T05:00:00Z","part":1,"parts":1,"data":{}}`,
+			"inventory.LAB-09.sw", "b85ac25ed04ef6271dc2d09d7bd0498b",
 		},
 	}
 	for _, box := range agent.Boxes(dir) {

@@ -13,6 +13,7 @@ import (
 	"github.com/kanade-go/kanade/agent/internal/command"
 	"github.com/kanade-go/kanade/agent/internal/delivery"
 	"github.com/kanade-go/kanade/agent/internal/events"
+	"github.com/kanade-go/kanade/agent/internal/hostfacts"
 	"github.com/kanade-go/kanade/agent/internal/intake"
 	"github.com/kanade-go/kanade/agent/internal/natskit"
 	"github.com/kanade-go/kanade/agent/internal/schedule"
@@ -58,6 +59,8 @@ type parts struct {
 	arrivals  chan delivery.Delivery
 	live      *intake.Live
 	replay    *intake.Replay
+	inventory *hostfacts.Service // nil: nothing is to be published
+	updates   updates
 }
 
 // compose opens what is durable, connects, and puts the parts together. Nothing
@@ -74,6 +77,8 @@ func (a *Agent) compose() (*parts, error) {
 	a.composeSchedule(p, objects)
 	a.composeCommands(p, objects)
 	a.composeIntake(p)
+	a.composeInventory(p)
+	a.composeUpdates(p)
 	return p, nil
 }
 

@@ -31,6 +31,7 @@ authorization { users: [{user: test, password: test}, {user: agent, password: %q
 // A password that is rotated at the broker and then on the host: the agent takes
 // commands again, and never ended.
 func TestARotatedPasswordNeedsNoRestart(t *testing.T) {
+	needsSh(t)
 	broker := jstest.StartBroker(t, accepting("first-s3cret"))
 	b := newBackend(t, broker)
 	cfg := newConfig(t, broker.URL())

@@ -1,5 +1,3 @@
-//go:build unix
-
 package agent_test
 
 import (
@@ -23,6 +21,7 @@ import (
 // after its end.
 func TestTheTailOfAJobOverARealBroker(t *testing.T) {
 	t.Parallel()
+	needsSh(t)
 	broker := jstest.StartBroker(t)
 	back := newBackend(t, broker)
 	a, _ := startAgent(t, newConfig(t, broker.URL()))

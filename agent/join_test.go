@@ -12,6 +12,7 @@ import (
 // A host becomes a member of a group, and the group gets a command, while its agent
 // is away, with other commands around them: it runs once when the agent is back.
 func TestACommandToAGroupThatWasJoinedWhileAway(t *testing.T) {
+	needsSh(t)
 	broker := jstest.StartBroker(t)
 	b := newBackend(t, broker)
 	cfg := newConfig(t, broker.URL())

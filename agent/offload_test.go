@@ -76,6 +76,7 @@ func drained(t *testing.T, a *agent.Agent) {
 
 func TestLargeOutputTravelsAsAnObject(t *testing.T) {
 	t.Parallel()
+	needsSh(t)
 	broker := jstest.StartBroker(t)
 	b := newBackend(t, broker)
 	b.createStore(-1)
@@ -177,7 +178,7 @@ func TestLargeOutputWaitsForTheStore(t *testing.T) {
 // The broker dies while objects are on their way to it.
 func TestABrokerThatDiesDuringUploads(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := newBareSite(t)
 	s.createStore(-1)
 	texts := map[string]string{}
 	for i := range 8 {
@@ -258,6 +259,7 @@ func TestAForeignFileWithLargeOutputDrains(t *testing.T) {
 // same, and where a line is bad, all of it is in the object.
 func TestEventsOfALargeOutput(t *testing.T) {
 	t.Parallel()
+	needsSh(t)
 	broker := jstest.StartBroker(t)
 	b := newBackend(t, broker)
 	b.createStore(-1)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/kanade-go/kanade/agent/internal/hostfacts"
 	"github.com/kanade-go/kanade/agent/internal/klp"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/exec"
@@ -27,13 +28,16 @@ type options struct {
 
 	credentials Credentials
 	handlers    map[string]handlerEntry
-	klp         *klp.Endpoint // nil: nobody is served
+	klp         *klp.Endpoint     // nil: nobody is served
+	inventory   *hostfacts.Source // nil: nothing is published
+	updater     *Updater          // nil: the executable is never touched
 
 	// For tests, which put a disk that fails and a clock that is set in their place,
 	// and do without the host, which is not simulated.
 	fs       atomicfile.FS
 	now      func() time.Time
 	hostless bool
+	settleIn time.Duration // of local schedules; zero: the default
 }
 
 type handlerEntry struct {

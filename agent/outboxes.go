@@ -29,6 +29,7 @@ type boxes struct {
 	results      *outbox.Outbox
 	starts       *outbox.Outbox
 	observations *outbox.Outbox
+	inventory    *outbox.Outbox // nil: nothing is to be published
 }
 
 func (a *Agent) openBoxes(p *parts) error {
@@ -51,15 +52,23 @@ func (a *Agent) openBoxes(p *parts) error {
 			outbox.WithLimit(100_000, 256<<20), outbox.WithFreeDisk(floor), outbox.WithOverflow(outbox.OverflowDropOldest),
 		}},
 	} {
-		opts := append(box.opts, outbox.WithCodec(box.codec), outbox.WithTransport(p.transport),
-			outbox.WithLogger(a.log.With("component", box.folder)), outbox.WithFS(a.opts.fs))
-		opened, err := outbox.Open(p.dir.Path(box.folder), opts...)
+		opened, err := a.openBox(p, box.folder, box.codec, box.opts...)
 		if err != nil {
-			return fmt.Errorf("agent: open %s: %w", box.folder, err)
+			return err
 		}
 		*box.into = opened
 	}
-	return nil
+	return a.openInventoryBox(p)
+}
+
+func (a *Agent) openBox(p *parts, folder string, codec outbox.Codec, opts ...outbox.Option) (*outbox.Outbox, error) {
+	opts = append(opts, outbox.WithCodec(codec), outbox.WithTransport(p.transport),
+		outbox.WithLogger(a.log.With("component", folder)), outbox.WithFS(a.opts.fs))
+	opened, err := outbox.Open(p.dir.Path(folder), opts...)
+	if err != nil {
+		return nil, fmt.Errorf("agent: open %s: %w", folder, err)
+	}
+	return opened, nil
 }
 
 // diskFloor does without a floor rather than without an agent.
@@ -75,7 +84,7 @@ func (a *Agent) diskFloor(dir string) int64 {
 // all returns the boxes that are open, the most important first.
 func (b boxes) all() []*outbox.Outbox {
 	var open []*outbox.Outbox
-	for _, box := range []*outbox.Outbox{b.results, b.starts, b.observations} {
+	for _, box := range []*outbox.Outbox{b.results, b.starts, b.observations, b.inventory} {
 		if box != nil {
 			open = append(open, box)
 		}

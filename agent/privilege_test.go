@@ -41,6 +41,7 @@ type guarded struct {
 
 func newGuarded(t *testing.T) *guarded {
 	t.Helper()
+	needsSh(t)
 	log := filepath.Join(t.TempDir(), "broker.log")
 	permissions := documentedPermissions(t)
 	t.Log("permissions of the agent:\n" + permissions)

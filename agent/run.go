@@ -15,11 +15,14 @@ import (
 // there yet, or not any more, is waited for beside the work.
 //
 // Other returns: [ErrAlreadyRan]; [ErrStateLocked] and errors of the file
-// system at the start; [ErrConnectionClosed]; a failure that only a restart can
-// mend.
+// system at the start; [ErrConnectionClosed]; [ErrRestart], which only an agent with
+// an [Updater] asks for; a failure that only a restart can mend.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	if !a.ran.CompareAndSwap(false, true) {
 		return ErrAlreadyRan
+	}
+	if err := a.countStart(); err != nil {
+		return err
 	}
 	p, err := a.compose()
 	if err != nil {
@@ -33,9 +36,12 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	}
 	s, err := a.start(ctx, p)
 	if err == nil {
-		err = s.wait(ctx)
+		err = s.wait(ctx, p.updates.service.Due())
 	}
 	s.stop(a, p)
+	if restart := p.updates.service.Finish(); restart != nil {
+		return restart
+	}
 	return err
 }
 
@@ -67,7 +73,7 @@ func (a *Agent) start(ctx context.Context, p *parts) (*stages, error) {
 		drain("started events", p.boxes.starts, p.js),
 		drain("observations", p.boxes.observations, p.js),
 	)
-	s.work = supervise.NewGroup(base, a.log, append(slices.Concat(a.connectionTasks(p), a.telemetryTasks(p), a.klpTasks(p)),
+	s.work = supervise.NewGroup(base, a.log, append(slices.Concat(a.connectionTasks(p), a.telemetryTasks(p), a.inventoryTasks(p), a.klpTasks(p), p.updateTasks()),
 		supervise.Task{Name: "commands", Policy: supervise.Fatal, Run: func(ctx context.Context) error {
 			return p.commands.Perform(ctx, a.cfg.Grace)
 		}},
@@ -92,11 +98,13 @@ func drain(name string, box *outbox.Outbox, js JetStream) supervise.Task {
 }
 
 // wait blocks until the run is to end, and returns why if that is a failure.
-func (s *stages) wait(ctx context.Context) error {
+func (s *stages) wait(ctx context.Context, update <-chan error) error {
 	select {
 	case <-ctx.Done():
 		return nil
 	case err := <-s.work.Failed():
+		return fmt.Errorf("agent: %w", err)
+	case err := <-update:
 		return fmt.Errorf("agent: %w", err)
 	}
 }

@@ -30,7 +30,7 @@ func (a *Agent) composeSchedule(p *parts, objects *scripts.Cache) {
 		Groups: p.settings.Groups, Lookup: p.settings.Scripts().Known, Objects: objects,
 		Out: p.arrivals, Pending: func(requestID string) bool { return owesResult(p.ledger, requestID) },
 		Observe: func(kind string, payload map[string]string) { recorder.Observe(context.Background(), kind, payload) },
-		Now:     a.opts.now, Logger: log,
+		Now:     a.opts.now, Logger: log, SettleIn: a.opts.settleIn,
 	})
 	p.schedule.Load()
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
@@ -150,7 +151,7 @@ func TestLocalSchedulesFireThroughAnOutageAndARestart(t *testing.T) {
 	s.ranMore("tool/1", 1)
 	s.eventually(func() bool { return a.Status().Results.Pending >= 3 }, "the results are not kept")
 	stop()
-	a, _ = startAgent(t, s.cfg)
+	a, _ = startAgent(t, s.cfg, agent.WithSettleIn(settleIn))
 	s.armed(a, 2)
 	s.ranMore("job-1", 2)
 	s.ranMore("tool/1", 1)
@@ -198,7 +199,7 @@ func TestWhatLocalSchedulesDoNotRun(t *testing.T) {
 	require.NotContains(t, string(done), "revoked")
 
 	s.broker.Kill()
-	a, _ = startAgent(t, s.cfg)
+	a, _ = startAgent(t, s.cfg, agent.WithSettleIn(settleIn))
 	s.armed(a, 2)
 	s.passedOver(a, 4)
 	s.broker.Start()
@@ -218,6 +219,9 @@ func TestWhatLocalSchedulesDoNotRun(t *testing.T) {
 	}
 	require.Len(t, seen, s.runs("once-1")+1)
 }
+
+// settleIn is long enough for a broker that is there, and no 20 s.
+const settleIn = 2 * time.Second
 
 // Schedules and jobs that are edited, disabled or deleted are so at once.
 func TestALocalScheduleIsEditedLive(t *testing.T) {

@@ -77,7 +77,7 @@ func TestAStubbornScriptHasItsResultAtTheStop(t *testing.T) {
 // grace must not wait for that too.
 func TestAStopWhileTheClientDials(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := newBareSite(t)
 	proxy := s.throughProxy()
 	running, release := make(chan struct{}), make(chan struct{})
 	defer close(release)

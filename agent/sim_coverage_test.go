@@ -33,7 +33,7 @@ func (c coverage) missing() []string {
 	return slices.DeleteFunc(slices.Clone(expected), func(what string) bool { return c[what] > 0 })
 }
 
-// expected must all occur among the default seeds.
+// expected must all occur among simEnough seeds.
 var expected = slices.Concat(
 	prefixed("fault: ",
 		"disconnect", "start without a broker", "duplicate", "conflict", "kill", "clock step forward", "clock step back",

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var replays = flag.Int("sim.replays", 60, "how many seeds to simulate twice")
+var replays = flag.Int("sim.replays", 20, "how many seeds to simulate twice")
 
 // TestSimulationReplays holds what makes a failure worth its seed: the same seed
 // is the same history, to the nanosecond, with everything that the agent logs.

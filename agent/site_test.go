@@ -27,6 +27,13 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
+	needsSh(t)
+	return newBareSite(t)
+}
+
+// newBareSite is a site whose commands are no scripts.
+func newBareSite(t *testing.T) *site {
+	t.Helper()
 	broker := jstest.StartBroker(t)
 	dir := t.TempDir()
 	return &site{

@@ -36,6 +36,8 @@ type Status struct {
 	Starts       outbox.Stats `json:"starts"`       // started events
 	Observations outbox.Stats `json:"observations"` // what scripts report, and the agent itself
 
+	Inventory InventoryStatus `json:"inventory,omitzero"` // with [WithInventory]
+
 	// Resources are what the agent needs of the broker: first what is waited for,
 	// the longest wait before the others. At most 64.
 	Resources []Resource `json:"resources,omitempty"`
@@ -133,6 +135,7 @@ func (a *Agent) Status() Status {
 	s.Results = p.boxes.results.Stats()
 	s.Starts = p.boxes.starts.Stats()
 	s.Observations = p.boxes.observations.Stats()
+	s.Inventory = p.inventoryStatus()
 	s.Resources, s.Unlisted = resources(p.report.board)
 	s.Resources = append(p.connectionFailure(s.Since), s.Resources...)
 	if p.report.scopes != nil {

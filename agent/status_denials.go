@@ -89,10 +89,11 @@ func (n *denialNotes) follow(ctx context.Context, t retry.Transport) {
 }
 
 // isDispensable: the work goes on without it. What is asked of the broker's own
-// services ($JS, $KV) is asked in another way, or waited for under its own name;
-// and a role may allow execution IDs of one token only.
+// services ($JS, $KV) is asked in another way, or waited for under its own name; a
+// role may allow execution IDs of one token only; and roles of fleets whose agents
+// publish no inventory allow none.
 func isDispensable(d retry.Denial) bool {
-	return strings.HasPrefix(d.Subject, "$") || d.Subscribe && d.Subject == wire.KillFilters()[1]
+	return strings.HasPrefix(d.Subject, "$") || strings.HasPrefix(d.Subject, "inventory.") || d.Subscribe && d.Subject == wire.KillFilters()[1]
 }
 
 // denialMemory is longer than the agent leaves between two tries of a subject:

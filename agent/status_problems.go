@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kanade-go/kanade/agent/internal/health"
+	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/outbox"
 )
 
@@ -38,7 +39,7 @@ func (s Status) Problems() []Problem {
 	found = append(found, s.storageProblems()...)
 	for _, r := range s.Resources {
 		// What was still fine when the connection went is its consequence.
-		if r.Name != connectionName && !r.WaitingSince.IsZero() && !r.isMissingBucket() && (s.Connected || r.WaitingSince.Before(s.Since)) {
+		if r.Name != connectionName && !r.WaitingSince.IsZero() && !r.isDispensable() && (s.Connected || r.WaitingSince.Before(s.Since)) {
 			found = append(found, resourceProblem(r))
 		}
 	}
@@ -90,10 +91,11 @@ func (s Status) storageProblems() []Problem {
 	return nil
 }
 
-// isMissingBucket: fleets may do without settings, groups, pins or revocations. A
-// bucket that the broker refuses is another thing: it may have rows.
-func (r Resource) isMissingBucket() bool {
-	return strings.HasPrefix(r.Name, "kv ") && r.Reason == string(health.Missing)
+// isDispensable: fleets may do without settings, groups, pins or revocations, and
+// without inventory. A bucket that the broker refuses is another thing: it may have
+// rows.
+func (r Resource) isDispensable() bool {
+	return r.Name == "stream "+wire.StreamInventory || strings.HasPrefix(r.Name, "kv ") && r.Reason == string(health.Missing)
 }
 
 func resourceProblem(r Resource) Problem {

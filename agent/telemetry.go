@@ -17,6 +17,7 @@ func (a *Agent) telemetryTasks(p *parts) []supervise.Task {
 		PCID: a.cfg.ID, Version: a.cfg.Version, Transport: p.transport, Logger: a.log.With("component", "telemetry"),
 		Settings: p.currentSettings,
 		Complete: func(h *wire.Heartbeat) {
+			p.updates.beats.Add(1)
 			if a.opts.verifier != nil { // only it knows
 				h.CommandKeys, h.Enforcing = nil, nil
 			}

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"regexp"
 	"strings"
 )
 
@@ -14,12 +13,9 @@ const (
 	// release.
 	tempSuffix = fileSuffix + ".tmp"
 	hashPrefix = "sha256-"
-)
 
-var (
-	safeName   = regexp.MustCompile(`^[a-z0-9_-][a-z0-9._-]{0,127}$`)
-	deviceName = regexp.MustCompile(`^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)`)
-	hashedName = regexp.MustCompile(`^` + hashPrefix + `[0-9a-f]{64}$`)
+	safeChars   = "abcdefghijklmnopqrstuvwxyz0123456789._-"
+	maxSafeName = 128
 )
 
 // safe tells whether a record's name can be its file's name on every file
@@ -27,10 +23,29 @@ var (
 // does not count. What looks like a hash is not safe either, so that no two
 // names ever share a file.
 func safe(name string) bool {
-	return safeName.MatchString(name) &&
-		!strings.HasSuffix(name, ".") &&
-		!deviceName.MatchString(name) &&
-		!hashedName.MatchString(name)
+	return name != "" && len(name) <= maxSafeName && only(name, safeChars) &&
+		name[0] != '.' && !strings.HasSuffix(name, ".") &&
+		!deviceName(name) &&
+		!hashedName(name)
+}
+
+// only tells whether a name has no other characters than these.
+func only(name, chars string) bool { return strings.Trim(name, chars) == "" }
+
+// deviceName tells whether Windows takes a name for a device, whatever follows its
+// first dot.
+func deviceName(name string) bool {
+	name, _, _ = strings.Cut(name, ".")
+	switch name {
+	case "con", "prn", "aux", "nul":
+		return true
+	}
+	return len(name) == 4 && (name[:3] == "com" || name[:3] == "lpt") && only(name[3:], "0123456789")
+}
+
+func hashedName(name string) bool {
+	hash, ok := strings.CutPrefix(name, hashPrefix)
+	return ok && len(hash) == hex.EncodedLen(sha256.Size) && only(hash, "0123456789abcdef")
 }
 
 func hashedFile(name string) string {

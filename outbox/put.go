@@ -118,7 +118,7 @@ func (o *Outbox) write(c *claim, file string, r Record) error {
 func (o *Outbox) place(name string) (file string, pending bool, err error) {
 	plain, hashed := name+fileSuffix, hashedFile(name)
 	mine := []string{plain, hashed, stuckFolder + "/" + plain, stuckFolder + "/" + hashed}
-	if hashedName.MatchString(name) {
+	if hashedName(name) {
 		mine = []string{hashed, stuckFolder + "/" + hashed} // plain would be the file of another name
 	}
 	for _, listed := range []bool{false, true} {

@@ -2,7 +2,8 @@
 
 // Command verdicts reads what go test -json writes and prints what a reader wants of it: a line a package with its slow
 // tests, and everything that a failed test said. The failed tests are listed in FILE, a package and a test a line. It fails
-// when a test skipped itself, when no test passed, and when a package failed for another reason than its tests.
+// when a test skipped itself for another reason than that it needs sh, when no test passed, and when a package failed for
+// another reason than its tests.
 //
 //	go test -json ./... | go run verdicts.go FILE
 package main
@@ -21,11 +22,15 @@ type event struct {
 	Elapsed                       float64
 }
 
-const slow = 20 // seconds; such a test is named
+const (
+	slow    = 20          // seconds; such a test is named
+	needsSh = "needs sh:" // how a test skips itself whose scripts are for sh
+)
 
 type verdicts struct {
 	said    map[[2]string]*strings.Builder // by package and test
 	tests   map[string]int                 // passed, by package
+	needSh  map[string]int                 // skipped for want of sh, by package
 	slow    map[string][]string            // lines, by package
 	skipped []string
 	running map[[2]string]bool // began and have not ended
@@ -34,7 +39,7 @@ type verdicts struct {
 }
 
 func main() {
-	v := verdicts{said: map[[2]string]*strings.Builder{}, tests: map[string]int{}, slow: map[string][]string{}, running: map[[2]string]bool{}}
+	v := verdicts{said: map[[2]string]*strings.Builder{}, tests: map[string]int{}, needSh: map[string]int{}, slow: map[string][]string{}, running: map[[2]string]bool{}}
 	if len(os.Args) != 2 {
 		fail(errors.New("usage: go test -json ./... | go run verdicts.go FILE"))
 	}
@@ -131,13 +136,29 @@ func (v *verdicts) blame(pkg string) {
 func (v *verdicts) passed(e event) {
 	switch {
 	case e.Test == "" && e.Action == "pass":
-		fmt.Printf("ok   %6.1f s  %4d tests  %s\n", e.Elapsed, v.tests[e.Package], e.Package)
+		fmt.Printf("ok   %6.1f s  %4d tests  %s%s\n", e.Elapsed, v.tests[e.Package], e.Package, v.leftOut(e.Package))
 		fmt.Print(strings.Join(v.slow[e.Package], ""))
+	case e.Action == "skip" && v.saysNeedsSh(e):
+		v.needSh[e.Package]++
 	case e.Action == "skip" && e.Test != "" && !strings.Contains(e.Test, "/"):
 		v.skipped = append(v.skipped, e.Package+" "+e.Test)
 	case e.Action == "pass" && !strings.Contains(e.Test, "/"):
 		v.tests[e.Package]++
 	}
+}
+
+// leftOut says how many tests need sh.
+func (v *verdicts) leftOut(pkg string) string {
+	if v.needSh[pkg] == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d need sh", v.needSh[pkg])
+}
+
+// saysNeedsSh: t.Skip writes the file and the line, and then the text.
+func (v *verdicts) saysNeedsSh(e event) bool {
+	text := v.said[[2]string{e.Package, e.Test}]
+	return text != nil && strings.Contains(text.String(), ": "+needsSh)
 }
 
 func (v *verdicts) judge() error {

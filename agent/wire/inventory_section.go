@@ -17,6 +17,10 @@ const MaxInventoryParts = 256
 // InventorySection is one message with a section of a host's inventory, or with a
 // part of one. The sections are those of package inventory/facts, those that a
 // program brought along, and [InventoryProblems].
+//
+//	{"pc_id":"PC-1","section":"sw","hash":"0f…","collected_at":"2031-03-04T05:00:00Z","part":1,"parts":1,"data":{"programs":[…]}}
+//
+// In a message of several parts there is a string "piece" in place of "data".
 type InventorySection struct {
 	PCID    string
 	Section string

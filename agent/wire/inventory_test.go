@@ -179,7 +179,7 @@ func TestInventorySettings(t *testing.T) {
 	scope, err := DecodeConfigScope([]byte(`{"inventory_interval":"2h","inventory_jitter":"10m","inventory_enabled":false,"inventory_sections":"hw,sw"}`))
 	require.NoError(t, err)
 	require.NoError(t, scope.Validate())
-	require.Equal(t, `{"inventory_enabled":false,"inventory_interval":"2h","inventory_jitter":"10m","inventory_sections":"hw,sw"}`, string(scope.Encode()))
+	golden(t, "config_scope_inventory.json", scope.Encode())
 	merged, problems := MergeConfig(scope, nil, "pcs.p", ConfigScope{InventoryEnabled: new(true)})
 	require.Empty(t, problems)
 	require.True(t, merged.InventoryEnabled)

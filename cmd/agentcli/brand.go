@@ -20,6 +20,9 @@ type Brand struct {
 	// Version is what --version prints and the agent reports. Default: the
 	// version of the program's main module, without its v.
 	Version string
+	// SelfUpdate has the program replace its own executable by the release that the
+	// settings want, see agent.Updater. Default: it never does.
+	SelfUpdate bool
 }
 
 const defaultUse = "kanade-agent"

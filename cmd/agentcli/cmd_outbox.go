@@ -55,7 +55,7 @@ func (o *outboxOptions) addFlags(cmd *cobra.Command, jsonHelp string) {
 	shared := runOptions{flags: o.flags}
 	shared.addFlag(cmd, setting{flag: configFlag, env: configEnv, help: "configuration `file` of the agent"})
 	shared.addFlag(cmd, dataDirSetting())
-	cmd.Flags().StringVar(&o.box, "box", "", "only this `box`: results, events or obs")
+	cmd.Flags().StringVar(&o.box, "box", "", "only this `box`: results, events, obs or inventory")
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, jsonHelp)
 }
 

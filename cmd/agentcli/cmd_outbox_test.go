@@ -77,6 +77,7 @@ func TestOutboxList(t *testing.T) {
 		`results: 4 records, 536 B, 2 stuck`,
 		`events: empty, nothing waits for the broker`,
 		`obs: empty, no agent has made its folder yet`,
+		`inventory: empty, no agent has made its folder yet`,
 		``,
 	}, "\n"), out)
 	require.Empty(t, b.started, "no agent is made")
@@ -330,7 +331,7 @@ func TestOutboxErrors(t *testing.T) {
 		"unknown verb":     {"sl", `unknown verb "sl"`, ExitUsage},
 		"near verb":        {"lss", `did you mean ls?`, ExitUsage},
 		"argument":         {"ls now", `ls takes no argument such as "now"`, ExitUsage},
-		"unknown box":      {"ls --box x", `there is no box "x"; there are results, events, obs`, ExitUsage},
+		"unknown box":      {"ls --box x", `there is no box "x"; there are results, events, obs, inventory`, ExitUsage},
 		"bad limit":        {"ls --limit -1", "negative", ExitUsage},
 		"no name":          {"show", "takes the name of one record", ExitUsage},
 		"two names":        {"show a b", "takes the name of one record", ExitUsage},

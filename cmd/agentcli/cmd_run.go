@@ -17,6 +17,9 @@ import (
 type runOptions struct {
 	flags  flagValues
 	output io.Writer // where the log goes
+	verbs  []string  // that lead to run in a bigger program, without the program
+	// collector is the command line that collects the inventory.
+	collector []string
 }
 
 func (t tree) runCommand() *cobra.Command {
@@ -35,7 +38,8 @@ on Unix at once on SIGHUP (not at a terminal). A file that cannot be read leaves
 the level as it is. All other settings count at the next start.`,
 		Example: t.examples("run --config /etc/kanade/agent.toml", "run --nats-url nats://127.0.0.1:4222 --log-level debug"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			opts.output = cmd.OutOrStdout()
+			opts.output, opts.collector = cmd.OutOrStdout(), collectorLine(cmd)
+			opts.verbs = verbsAbove(cmd)
 			return t.run(cmd.Context(), opts)
 		},
 	}
@@ -46,7 +50,7 @@ the level as it is. All other settings count at the next start.`,
 func (o runOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().SortFlags = false
 	o.addFlag(cmd, setting{flag: configFlag, env: configEnv, help: "configuration `file`"})
-	for _, list := range [][]setting{plainSettings, {levelSetting, klpSetting}, credentialSettings} {
+	for _, list := range [][]setting{plainSettings, {levelSetting, klpSetting, updateSetting, updateKeysSetting}, credentialSettings} {
 		for _, s := range list {
 			if s.flag != "" {
 				o.addFlag(cmd, s)
@@ -71,10 +75,11 @@ type running struct {
 	runOptions
 	logs    logs
 	hangups <-chan os.Signal // ask to read the log level again
+	counted error            // of countStart, which a service manager has to be told of
 }
 
 func (t tree) run(ctx context.Context, opts runOptions) error {
-	r := &running{tree: t, runOptions: opts, logs: silentLogs()}
+	r := &running{tree: t, runOptions: opts, counted: t.countStart(), logs: silentLogs()}
 	defer func() { _ = r.logs.close() }() // each line was written at once
 	asked, stopAsking := hangups()
 	defer stopAsking()
@@ -95,11 +100,15 @@ func (t tree) run(ctx context.Context, opts runOptions) error {
 
 // build is the start: configuration, log, agent.
 func (r *running) build() (runner, error) {
+	if r.counted != nil {
+		return nil, r.counted
+	}
 	r.around = r.around.remembering()
 	found, err := load(r.flags, r.around)
 	if err != nil {
 		return nil, err
 	}
+	environment := os.Environ()
 	for _, name := range secretVariables {
 		if err := r.unsetenv(name); err != nil {
 			return nil, err
@@ -111,6 +120,13 @@ func (r *running) build() (runner, error) {
 	config, opts := found.identified()
 	opts = append(opts, agent.WithLogger(r.logs.all))
 	opts = append(opts, klpOptions(r.flags, r.around.lookupEnv)...)
+	updater, err := r.updaterOptions(environment)
+	if err != nil {
+		r.farewell(err)
+		return nil, err
+	}
+	opts = append(opts, updater...)
+	opts = append(opts, inventoryOptions(r.collector)...)
 	agent, err := r.newAgent(config, append(opts, r.options...)...)
 	if err != nil {
 		r.farewell(err)

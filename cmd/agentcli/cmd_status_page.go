@@ -118,6 +118,9 @@ func (p *statusPage) facts(s agent.Status) {
 	if s.Schedules.Armed > 0 {
 		rows = append(rows, []string{"schedules", p.schedules(s.Schedules)})
 	}
+	if i := s.Inventory; !i.CollectedAt.IsZero() {
+		rows = append(rows, []string{"inventory", "collected " + p.ago(i.CollectedAt) + inventoryProblems(i.Problems)})
+	}
 	p.table("AGENT", rows...)
 }
 
@@ -174,7 +177,10 @@ func (p *statusPage) runs(c agent.CommandStatus) {
 func (p *statusPage) boxes(s agent.Status) {
 	rows := [][]string{{"BOX", "WAITING", "SIZE", "OLDEST", "STUCK", "SENT"}}
 	for i, box := range agent.Boxes("") {
-		stats := []outbox.Stats{s.Results, s.Starts, s.Observations}[i]
+		stats := []outbox.Stats{s.Results, s.Starts, s.Observations, s.Inventory.Box}[i]
+		if box.Name == "inventory" && stats == (outbox.Stats{}) {
+			continue // there is none
+		}
 		rows = append(rows, []string{
 			box.Name, fmt.Sprint(stats.Pending), size(stats.Bytes), p.ago(stats.Oldest), fmt.Sprint(stats.Stuck), fmt.Sprint(stats.Sent),
 		})

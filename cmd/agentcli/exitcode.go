@@ -3,18 +3,21 @@ package agentcli
 import (
 	"errors"
 	"strings"
+
+	"github.com/kanade-go/kanade/agent"
 )
 
-// Exit codes of the program. 64 is kept for a restart that the agent itself
-// asks for, as in the fleets it replaces.
+// Exit codes of the program. 64 is the code of the fleets it replaces for a restart
+// that the agent itself asks for.
 const (
 	ExitOK           = 0   // stopped cleanly, or the verb did its work
 	ExitError        = 1   // bad configuration, the agent ended by itself, a verb failed
 	ExitUsage        = 2   // unknown verb or flag
 	ExitNotRunning   = 3   // status: no agent runs; the service is installed
 	ExitNotInstalled = 4   // status: no agent runs; no service is installed, or its state is not known
-	ExitFindings     = 5   // outbox fsck: something was found that is not repaired; doctor: something FAILs
+	ExitFindings     = 5   // outbox fsck: something was found that is not repaired; doctor: something FAILs; inventory: a section is missing
 	ExitUnhealthy    = 6   // status: it runs, but something is wrong, or it cannot say how it is
+	ExitRestart      = 64  // the executable was replaced; it is to be started again
 	ExitForced       = 130 // a second signal ended it before the stop was complete
 )
 
@@ -42,6 +45,8 @@ func ExitCode(err error) int {
 		return ExitOK
 	case errors.As(err, &coded):
 		return coded.code
+	case errors.Is(err, agent.ErrRestart):
+		return ExitRestart
 	}
 	return ExitError
 }

@@ -72,9 +72,10 @@ const exitCodeHelp = `Exit codes:
   2    unknown verb or flag
   3    status: no agent runs; the service is installed
   4    status: no agent runs; no service is installed, or that cannot be told
-  5    outbox fsck: something was found that is not repaired; doctor: a FAIL
+  5    outbox fsck: something was found that is not repaired; doctor: a FAIL;
+       inventory: a section is missing
   6    status: an agent runs, but is not healthy
-  64   kept for a restart that the agent asks for
+  64   the executable was replaced: start it again
   130  a second signal ended it before the stop was complete`
 
 func (t tree) rootExamples() string {

@@ -136,6 +136,7 @@ type watched struct {
 }
 
 func (w watched) Run(ctx context.Context) error {
+	defer returnStartMemory()()
 	watching, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {

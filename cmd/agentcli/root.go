@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kanade-go/kanade/agent"
+	"github.com/kanade-go/kanade/inventory/facts"
 )
 
 // tree makes the commands. Its fields are what commands reach outside of the
@@ -23,6 +24,7 @@ type tree struct {
 	newAgent   func(agent.Config, ...agent.Option) (runner, error)
 	newService func(*service.Config) (service.Service, error)
 	diagnose   func(context.Context, agent.Config, ...agent.Option) iter.Seq[agent.Finding]
+	collect    func(ctx context.Context, line, sections []string) (facts.Host, error)
 	recovery   func(ctx context.Context, service string) (recovery, error)
 	whenEnded  func(service string) error // has the manager restart it then, too
 }
@@ -44,6 +46,7 @@ func NewCommand(b Brand, opts ...agent.Option) *cobra.Command {
 			return service.New(new(program), c)
 		},
 		diagnose:  agent.Diagnose,
+		collect:   collectIsolated,
 		recovery:  serviceRecovery,
 		whenEnded: restartWhenEnded,
 	}.command()
@@ -78,7 +81,8 @@ func (t tree) command() *cobra.Command {
 	root.SetFlagErrorFunc(usageError)
 	root.AddCommand(t.runCommand(), t.versionCommand(), t.installCommand(), t.uninstallCommand(),
 		t.startCommand(), t.stopCommand(), t.restartCommand(), t.statusCommand(), t.outboxCommand(),
-		t.configCommand(), t.doctorCommand())
+		t.configCommand(), t.doctorCommand(), t.inventoryCommand(), t.collectCommand())
+	root.AddCommand(t.releaseCommand(), t.selfTestCommand())
 	for _, cmd := range append(root.Commands(), root) {
 		t.tame(cmd)
 	}

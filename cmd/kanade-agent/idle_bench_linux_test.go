@@ -24,7 +24,7 @@ import (
 )
 
 var (
-	idleRest   = flag.Duration("idle.rest", time.Minute, "how long BenchmarkIdle leaves the programs alone before and while it measures, half of it each")
+	idleRest   = flag.Duration("idle.rest", time.Minute, "how long BenchmarkIdle leaves the programs alone before it measures, and how long it measures")
 	idleStarts = flag.Int("idle.starts", 9, "how often BenchmarkIdle starts each program; the median is printed")
 	idleBinary = flag.String("idle.binary", "", "the agent that BenchmarkIdle measures; default: built as it is released")
 )
@@ -104,11 +104,9 @@ func idlers(b *testing.B, broker *jstest.Broker) []*idler {
 		}}
 	}
 	target := footprint{rss: 14, threads: 6, cpu: 0.15, wakeups: 2, startUp: 8}
-	busier := target
-	busier.rss = 18
 	return []*idler{
 		agent("idle", target),
-		agent("idle-perf", busier),
+		agent("idle-perf", footprint{rss: 18}),
 		{name: "bare nats.go", subject: "bare", command: func(string) *exec.Cmd { return exec.Command(bare, broker.URL(), "bare") }},
 	}
 }
@@ -150,6 +148,11 @@ func (i *idler) launch(b *testing.B, nc *nats.Conn, state string) (pid int, end 
 	end = func() {
 		_ = cmd.Process.Signal(os.Interrupt)
 		_ = cmd.Wait() // ended by a signal
+		for {
+			if _, err := nc.Request(i.subject, nil, time.Second); errors.Is(err, nats.ErrNoResponders) {
+				return // the broker has noticed
+			}
+		}
 	}
 	ctx, cancel := context.WithTimeout(b.Context(), patience)
 	defer cancel()
@@ -175,11 +178,11 @@ func measureRest(b *testing.B, nc *nats.Conn, all []*idler) {
 		defer end()
 		pids[n] = pid
 	}
-	time.Sleep(*idleRest / 2) // what is measured
+	time.Sleep(*idleRest) // what is measured
 	for n := range all {
 		before[n] = readUsage(b, pids[n])
 	}
-	time.Sleep(*idleRest / 2)
+	time.Sleep(*idleRest)
 	for n, i := range all {
 		i.found = between(before[n], readUsage(b, pids[n]))
 		slices.Sort(i.startUp)
@@ -250,9 +253,16 @@ func table(all []*idler) string {
 		f := i.found
 		_, _ = fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%d\t%.3f\t%.2f\t%.1f\t\n", i.name, f.rss, f.own, f.threads, f.cpu, f.wakeups, f.startUp)
 		if l := i.limit; l != (footprint{}) {
-			_, _ = fmt.Fprintf(w, "at most\t%.1f\t\t%d\t%.3f\t%.2f\t%.1f\t\n", l.rss, l.threads, l.cpu, l.wakeups, l.startUp)
+			_, _ = fmt.Fprintf(w, "wanted\t%s\t\t%s\t%s\t%s\t%s\t\n", wanted(l.rss), wanted(float64(l.threads)), wanted(l.cpu), wanted(l.wakeups), wanted(l.startUp))
 		}
 	}
 	_ = w.Flush()
 	return text.String()
+}
+
+func wanted(limit float64) string {
+	if limit == 0 {
+		return ""
+	}
+	return "<= " + strconv.FormatFloat(limit, 'g', -1, 64)
 }

@@ -11,5 +11,5 @@ import (
 var version string
 
 func main() {
-	os.Exit(agentcli.Main(agentcli.Brand{Version: version}))
+	os.Exit(agentcli.Main(agentcli.Brand{Version: version, SelfUpdate: true}))
 }

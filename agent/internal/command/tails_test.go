@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -33,7 +34,8 @@ func TestTheTailOfARunIsThereUntilAMinuteAfterItsEnd(t *testing.T) {
 		require.Equal(t, wire.JobTail{Found: true, Running: true}, tails.Tail(id))
 		write(t, tail, "half\xffway\n", strings.Repeat("é", exec.DefaultTail))
 		got := tails.Tail(id)
-		require.Equal(t, "half\uFFFDway\n", got.Stdout)
+		require.Regexp(t, "^half.way\n$", got.Stdout) // Windows knows a character for the byte
+		require.True(t, utf8.ValidString(got.Stdout))
 		require.Equal(t, strings.Repeat("é", exec.DefaultTail/2), got.Stderr)
 		require.True(t, got.Running && got.StderrTruncated && !got.StdoutTruncated)
 		require.Zero(t, tails.Tail(wire.ResultID("r", "PC-2")), "of another host")

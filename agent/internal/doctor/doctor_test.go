@@ -126,7 +126,7 @@ func TestTheBlockMendsThePermissions(t *testing.T) {
 		"not even an inbox":   `publish: { allow: ["$SYS.REQ.USER.INFO"] }, subscribe: { allow: ["nothing"] }`,
 		"not even to ask":     `publish: { allow: ["nothing"] }, subscribe: { allow: ["_INBOX.>"] }`,
 		"nothing whatsoever":  `publish: { allow: ["nothing"] }, subscribe: { allow: ["nothing"] }`,
-		"all but one of each": `publish: { allow: ["$SYS.>", "$JS.>", "$KV.>", "$O.>", "_INBOX.>", "results.>", "events.>", "obs.>", "host_perf.>", "process_perf.>"] }, subscribe: { allow: ["_INBOX.>", "kill.>", "agents.>", "logs.>", "$KV.>", "commands.all", "commands.group.*"] }`,
+		"all but one of each": `publish: { allow: ["$SYS.>", "$JS.>", "$KV.>", "$O.>", "_INBOX.>", "results.>", "events.>", "obs.>", "host_perf.>", "process_perf.>", "inventory.>"] }, subscribe: { allow: ["_INBOX.>", "kill.>", "agents.>", "logs.>", "job.>", "$KV.>", "commands.all", "commands.group.*"] }`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -388,7 +388,7 @@ func TestAUserWhoMayNotAsk(t *testing.T) {
 			require.Contains(t, f.Advice, userInfoSubject)
 		}
 	}
-	require.Equal(t, 11, unknown, "results, the consumer's end, starts, events, three of telemetry, three of objects, replies")
+	require.Equal(t, 12, unknown, "results, inventory, the consumer's end, starts, events, three of telemetry, three of objects, replies")
 	require.Contains(t, find(t, found, "permissions").Text, "none is known to be missing")
 }
 

@@ -68,6 +68,7 @@ func needs(pcID, inbox string) []need {
 	all = append(all,
 		subscription(wire.PingSubject(pcID), "pings", ""),
 		subscription(wire.LogsFetchSubject(pcID), "requests for the log", ""),
+		subscription(wire.JobTailSubject(pcID), "requests for the output of running commands", ""),
 	)
 	all = append(all, bucketNeeds(pcID)...)
 	all = append(all, replayNeeds(pcID)...)
@@ -78,7 +79,9 @@ func needs(pcID, inbox string) []need {
 		data(wire.HeartbeatSubject(pcID), "heartbeats"),
 		data(wire.HostPerfSubject(pcID), "the host's load"),
 		data(wire.ProcessPerfSubject(pcID), "the processes' load"),
+		need{publish: true, subject: "inventory." + pcID + ".>", purpose: "the inventory of the host", useful: "none is published"},
 		question("$JS.API.STREAM.MSG.GET."+objectStream(wire.StoreScripts), noMessage, "scripts that are objects", ""),
+		question("$JS.API.STREAM.MSG.GET."+objectStream(wire.StoreAgentReleases), noMessage, "releases to update to", "the agent does not update itself"),
 		question("$JS.API.STREAM.INFO."+objectStream(wire.StoreResultOutput), nothing, "large output: its object store", ""),
 		data("$O."+wire.StoreResultOutput+".C.*", "large output: its chunks"),
 		data("$O."+wire.StoreResultOutput+".M.*", "large output: its description"),

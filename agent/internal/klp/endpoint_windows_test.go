@@ -2,11 +2,13 @@ package klp
 
 import (
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
 	"unsafe"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/windows"
 )
@@ -55,8 +57,12 @@ func TestANameThatIsNone(t *testing.T) {
 // dialAs says what the server may do in the client's name.
 func dialAs(t *testing.T, path string, quality uint32) *client {
 	t.Helper()
-	conn, err := dialPipe(path, windows.SECURITY_SQOS_PRESENT|quality)
-	require.NoError(t, err)
+	var conn *os.File
+	require.EventuallyWithT(t, func(c *assert.CollectT) { // the server may not wait yet
+		var err error
+		conn, err = dialPipe(path, windows.SECURITY_SQOS_PRESENT|quality)
+		require.NoError(c, err)
+	}, generous, time.Millisecond)
 	require.NoError(t, conn.SetDeadline(time.Now().Add(generous)))
 	return &client{t: t, conn: conn}
 }

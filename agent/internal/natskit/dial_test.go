@@ -106,7 +106,7 @@ func TestServersThatCannotBeParsed(t *testing.T) {
 func TestNothingIsBufferedWithoutAConnection(t *testing.T) {
 	t.Parallel()
 	broker := jstest.StartBroker(t)
-	nc := dial(t, Options{Servers: []string{broker.URL()}})
+	nc := dial(t, Options{Servers: []string{broker.URL()}, pings: time.Second})
 	require.Eventually(t, func() bool { return nc.Publish("telemetry", []byte("first")) == nil }, patience, time.Millisecond)
 	broker.Stop()
 	requireLost(t, nc)

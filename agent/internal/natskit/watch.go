@@ -10,8 +10,9 @@ import (
 )
 
 // lookEvery is how often the host is looked at: one timer and one read of the
-// addresses, for which BenchmarkLook prints the cost.
-const lookEvery = 5 * time.Second
+// addresses, for which BenchmarkLook prints the cost. It is the timer of an idle agent
+// that fires most.
+const lookEvery = 10 * time.Second
 
 // jump is how far apart the clocks may drift between two looks, or how late a
 // look may come, before the host counts as having slept.

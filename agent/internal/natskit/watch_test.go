@@ -170,7 +170,7 @@ func TestAChangeBreaksOffAnAttempt(t *testing.T) {
 	nc.Close()
 }
 
-// BenchmarkLook is the cost of one look, of which there is one every 5 s.
+// BenchmarkLook is the cost of one look, of which there is one every 10 s.
 func BenchmarkLook(b *testing.B) {
 	clock := systemClock()
 	for b.Loop() {

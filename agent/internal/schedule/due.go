@@ -17,8 +17,8 @@ const (
 	// jobGrace is how long a fire waits for its job, or for the digest of its
 	// script: the rows of both come after that of the schedule.
 	jobGrace = time.Minute
-	// settleIn is how long the broker has at the start to say what is new.
-	settleIn = 20 * time.Second
+	// DefaultSettleIn is how long the broker has at the start to say what is new.
+	DefaultSettleIn = 20 * time.Second
 	// maxJitter keeps an absurd value from overflowing.
 	maxJitter = uint64(7 * 24 * time.Hour / time.Second)
 )
@@ -57,7 +57,7 @@ func (s *Service) look(a *armed, now time.Time, busy bool) bool {
 // isSettledIn reports whether what the last run knew is as good as it gets: what
 // was missed is not made up for a schedule that is not there any more.
 func (s *Service) isSettledIn() bool {
-	if time.Since(s.began) >= settleIn {
+	if time.Since(s.began) >= s.cfg.SettleIn {
 		return true
 	}
 	return s.schedules.isFresh() && s.jobs.isFresh()

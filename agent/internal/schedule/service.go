@@ -62,6 +62,9 @@ type Config struct {
 	Observe func(kind string, payload map[string]string)
 	Now     func() time.Time
 	Logger  *slog.Logger
+	// SettleIn is how long the broker has at the start to say what is new; zero:
+	// DefaultSettleIn.
+	SettleIn time.Duration
 }
 
 // Service fires the schedules of one host. All methods may be called at any time
@@ -105,6 +108,9 @@ type counters struct{ fired, succeeded, failed, overlapped, missed, passed atomi
 
 // New builds the scheduler. It reads and starts nothing.
 func New(cfg Config) *Service {
+	if cfg.SettleIn == 0 {
+		cfg.SettleIn = DefaultSettleIn
+	}
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, map[string]string) {}
 	}

@@ -1,0 +1,91 @@
+package update
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrRestart says that the executable was replaced: the process is to end, and to be
+// started again.
+var ErrRestart = errors.New("update: the executable was replaced; start it again")
+
+// maxStarts is how many starts a release has to be confirmed.
+const maxStarts = 3
+
+// kinds of observations.
+const (
+	kindUpdated    = "agent_updated"
+	kindRolledBack = "agent_rolled_back"
+	kindRefused    = "agent_update_refused"
+	kindNotSwapped = "agent_update_interrupted"
+)
+
+// CountStart is the first thing that a program does. It counts a start of a release
+// that is not confirmed yet, and takes the last good executable back, with
+// [ErrRestart], when there were too many. Every other error is to be reported, and
+// the program goes on.
+func (i Install) CountStart(now time.Time) error {
+	r, err := i.load()
+	if err != nil || r.Plan == nil {
+		return err
+	}
+	running, err := i.digest(i.Path)
+	if err != nil {
+		return fmt.Errorf("update: read %s: %w", i.Path, err)
+	}
+	switch running {
+	case r.Plan.ToSHA256:
+		return i.countRelease(r, now)
+	case r.Plan.FromSHA256:
+		r.endedWith()
+	default: // somebody has installed another one
+		r.refuse("another executable was installed in its place", false)
+	}
+	r.Plan = nil
+	return i.save(r)
+}
+
+// endedWith says how a plan came out that ends with the executable it began with.
+func (r *record) endedWith() {
+	switch r.Plan.Phase {
+	case phaseRollback:
+		r.tell(kindRolledBack, r.Plan.Reason)
+	case phaseProbation:
+		r.refuse("the former executable was put back by hand", false)
+	default:
+		r.tell(kindNotSwapped, "the agent was stopped before the executable was replaced")
+	}
+}
+
+func (i Install) countRelease(r record, now time.Time) error {
+	if r.Plan.Phase == phaseRollback {
+		return i.rollBack(r, r.Plan.Reason, false)
+	}
+	if r.Plan.Phase == phaseSwap {
+		r.Plan.Phase, r.Plan.Since = phaseProbation, now.UTC()
+	}
+	if r.Plan.Starts++; r.Plan.Starts > maxStarts {
+		return i.rollBack(r, fmt.Sprintf("it ended %d times before it was confirmed", maxStarts), true)
+	}
+	return i.save(r)
+}
+
+// rollBack takes the last good executable back. Where there is none the release
+// stays, which is better than nothing.
+func (i Install) rollBack(r record, reason string, never bool) error {
+	r.refuse(reason, never)
+	if kept, err := i.digest(i.lastGood()); err != nil || kept != r.Plan.FromSHA256 {
+		r.tell(kindRefused, reason+"; it stays, because "+i.lastGood()+" is not the executable that ran before")
+		r.Plan = nil
+		return i.save(r)
+	}
+	r.Plan.Phase, r.Plan.Reason = phaseRollback, reason
+	if err := i.save(r); err != nil {
+		return err
+	}
+	if err := i.swapIn(i.lastGood()); err != nil {
+		return fmt.Errorf("update: roll back: %w", err)
+	}
+	return ErrRestart
+}

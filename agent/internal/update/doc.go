@@ -1,0 +1,37 @@
+// Package update replaces the agent's executable: it fetches the release that the
+// settings want, makes sure of it, swaps it in, watches it, and takes the last good
+// one back when the new one does not do its work.
+//
+// # Guarantees
+//
+//   - Nothing is swapped in that is not complete (digest of the store), of this
+//     platform (header of the file), signed by a trusted key (where keys are
+//     configured), and able to connect and to read its settings (the new binary is
+//     started to say so, as the version that was asked for).
+//   - What is under way is on disk before it is done, with the number of times that
+//     it was tried. A release that was tried and not confirmed three times is not
+//     tried again; one that ended three times before it was confirmed, never. The
+//     count is kept with the plan in one file, so that no order of events loses it.
+//   - The executable is replaced by one rename. (On Windows, where one that runs can
+//     be renamed but not replaced, by two, and the first is undone if the second
+//     fails.)
+//   - A new release is confirmed when it is connected, has sent a heartbeat and has
+//     an outbox that delivers, for a minimum time. One that ends too often before
+//     that, or does not come so far in time, is replaced by the last good one.
+//   - A target that is withdrawn is not taken, until the plan is on disk.
+//
+// # Files, all beside the executable
+//
+//	agent.new[.exe]        what was fetched, until it is swapped in
+//	agent.last-good[.exe]  what ran before
+//	agent.old.exe          the running one that was moved aside (Windows)
+//	agent.update.json      the plan, the releases that were tried, the floor
+//
+// # Limits
+//
+//   - One executable belongs to one agent that updates.
+//   - A release that dies before [Install.CountStart] is not seen by it. The start by
+//     which the release proves itself is what keeps such a one out.
+//   - On Windows a power cut between the two renames leaves no executable; the old
+//     one is there as agent.old.exe.
+package update

@@ -1,0 +1,62 @@
+package update
+
+import (
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// waitingEnv makes this program wait for the end of its input, as a program that
+// runs while its file is replaced.
+const waitingEnv = "KANADE_TEST_UPDATE_WAITS"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(waitingEnv) != "" {
+		_, _ = os.Stdout.WriteString("runs\n")
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func TestAProgramThatRunsIsReplacedAndTakenBack(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	i := onDisk(t)
+	require.NoError(t, Install{FS: i.FS, Path: i.Path}.copy(self, i.Path))
+	old, err := i.digest(i.Path)
+	require.NoError(t, err)
+
+	program := exec.Command(i.Path)
+	program.Env = append(os.Environ(), waitingEnv+"=1")
+	input, err := program.StdinPipe()
+	require.NoError(t, err)
+	output, err := program.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, program.Start())
+	said := make([]byte, 4)
+	_, err = io.ReadFull(output, said)
+	require.NoError(t, err)
+
+	i.planFor(t, phaseSwap)
+	require.NoError(t, i.swapIn(i.staged()))
+	require.Equal(t, "new", says(t, i.Path))
+	require.NoError(t, input.Close())
+	require.NoError(t, program.Wait(), "it ran on undisturbed")
+
+	r, err := i.load()
+	require.NoError(t, err)
+	r.Plan.Phase = phaseProbation
+	if err := i.rollBack(r, "for a test", false); !errors.Is(err, ErrRestart) {
+		require.NoError(t, err)
+	}
+	back, err := i.digest(i.Path)
+	require.NoError(t, err)
+	require.Equal(t, old, back)
+	require.NoError(t, exec.Command(i.Path, "-test.run=^$").Run(), "it can be started")
+}

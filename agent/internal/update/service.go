@@ -1,0 +1,179 @@
+package update
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/kanade-go/kanade/retry"
+)
+
+var (
+	errDue       = errors.New("update: the agent is to stop for an update")
+	errWithdrawn = errors.New("the target has changed")
+)
+
+// Service drives updates.
+type Service struct {
+	cfg    Config
+	log    *slog.Logger
+	times  Times
+	due    chan error
+	finish func() error // written before due is sent
+
+	refused map[string]error // by target and digest: what no retry would change
+}
+
+// New makes the service. It does no I/O.
+func New(cfg Config) *Service {
+	return &Service{cfg: cfg, log: cfg.Logger, times: cfg.Times.withDefaults(), due: make(chan error, 1), refused: make(map[string]error)}
+}
+
+// Due delivers an error when the agent is to stop for [Service.Finish]. A nil
+// service has none.
+func (s *Service) Due() <-chan error {
+	if s == nil {
+		return nil
+	}
+	return s.due
+}
+
+// Finish replaces the executable when everything else has ended. Its error is
+// [ErrRestart], joined with what went wrong; nil if nothing was due.
+func (s *Service) Finish() error {
+	if s == nil || s.finish == nil {
+		return nil
+	}
+	s.step("swap")
+	err := s.finish()
+	s.step("swapped")
+	if err != nil && !errors.Is(err, ErrRestart) {
+		s.log.Error("the executable was not replaced; the agent starts again as it is", "error", err)
+	}
+	return errors.Join(ErrRestart, err)
+}
+
+func (s *Service) step(name string) {
+	if s.cfg.Step != nil {
+		s.cfg.Step(name)
+	}
+}
+
+// Run reports what became of the last update, watches a release that is new, and
+// follows the target. It ends with ctx, or when an update is due.
+func (s *Service) Run(ctx context.Context) error {
+	if len(s.due) > 0 {
+		return nil
+	}
+	if err := s.tell(); err != nil {
+		s.stayAsItIs(ctx, err)
+		return nil
+	}
+	goOn, err := s.endProbation(ctx)
+	if err != nil || !goOn {
+		return err
+	}
+	if err := s.tell(); err != nil {
+		return err
+	}
+	s.follow(ctx)
+	return nil
+}
+
+// stayAsItIs waits for the end: without the record no update is safe.
+func (s *Service) stayAsItIs(ctx context.Context, why error) {
+	s.log.Error("no update is done until this is mended and the agent is started again", "error", why)
+	s.cfg.Observe(kindRefused, map[string]string{"reason": why.Error()})
+	<-ctx.Done()
+}
+
+// tell reports the news. They are stored by the observer before they are forgotten
+// here, so that a crash in between tells them twice.
+func (s *Service) tell() error {
+	r, err := s.cfg.Install.load()
+	if err != nil || len(r.News) == 0 {
+		return err
+	}
+	for _, n := range r.News {
+		s.cfg.Observe(n.Kind, n.Payload)
+		s.log.Info("news of updates", "kind", n.Kind, "from", n.Payload["from"], "to", n.Payload["to"], "reason", n.Payload["reason"])
+	}
+	r.News = nil
+	return s.cfg.Install.save(r)
+}
+
+// target is the version that is wanted; empty: none, or the one that runs.
+func (s *Service) target() (string, <-chan struct{}) {
+	settings, changed := s.cfg.Settings()
+	if settings.TargetVersion == s.cfg.Version {
+		return "", changed
+	}
+	return settings.TargetVersion, changed
+}
+
+// follow tries for the target until an update is due.
+func (s *Service) follow(ctx context.Context) {
+	for last, failures := "", 0; ctx.Err() == nil; {
+		target, changed := s.target()
+		if target == "" {
+			last, failures = "", 0
+			s.tidy()
+			waitFor(ctx, changed, nil)
+			continue
+		}
+		if target != last {
+			last, failures = target, 0
+		}
+		err := s.attempt(ctx, target, failures == 0)
+		if err == nil {
+			return
+		}
+		failures++
+		s.pause(ctx, target, failures, err)
+	}
+}
+
+// tidy removes what was fetched for a target that is none any more.
+func (s *Service) tidy() {
+	for _, left := range []string{s.cfg.Install.staged(), s.cfg.Install.aside()} {
+		if err := s.cfg.Install.remove(left); err != nil {
+			s.log.Warn("a file of an update was not removed", "error", err)
+		}
+	}
+}
+
+// pause waits until the next try: until the target changes, or the backoff is over.
+func (s *Service) pause(ctx context.Context, target string, failures int, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	if errors.Is(err, errWithdrawn) {
+		s.log.Info("the target has changed; it is not taken", "target", target)
+		return
+	}
+	wait := retry.Backoff{Min: s.times.Retry, Max: max(time.Hour, s.times.Retry), Factor: 2, Jitter: 0.25}.Jittered(failures)
+	s.log.Warn("the target was not taken", "target", target, "error", err, "attempt", failures, "wait", wait)
+	if failures == 1 {
+		s.cfg.Observe(kindRefused, map[string]string{"from": s.cfg.Version, "to": target, "reason": err.Error()})
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		now, changed := s.target()
+		if now != target || !waitFor(ctx, changed, timer.C) {
+			return
+		}
+	}
+}
+
+// waitFor returns false when the timer or ctx ended it.
+func waitFor(ctx context.Context, changed <-chan struct{}, timer <-chan time.Time) bool {
+	select {
+	case <-ctx.Done():
+	case <-timer:
+	case <-changed:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,3 @@
+package update
+
+var replaceRunning = replaceInTwo
