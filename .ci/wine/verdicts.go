@@ -1,11 +1,11 @@
 //go:build ignore
 
 // Command verdicts reads what go test -json writes and prints what a reader wants of it: a line a package with its slow
-// tests, and everything that a failed test said. The failed tests are listed in FILE, a package and a test a line. It fails
-// when a test skipped itself for another reason than that it needs sh, when no test passed, and when a package failed for
-// another reason than its tests.
+// tests, and everything that a failed test said. The failed tests are listed in FAILED, a package and a test a line. Those
+// of the list MUST are to fail; it fails when one of them did not, when a test skipped itself for another reason than that it
+// needs sh, when no test passed, and when a package failed for another reason than its tests.
 //
-//	go test -json ./... | go run verdicts.go FILE
+//	go test -json ./... | go run verdicts.go FAILED MUST
 package main
 
 import (
@@ -13,7 +13,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -34,14 +36,22 @@ type verdicts struct {
 	slow    map[string][]string            // lines, by package
 	skipped []string
 	running map[[2]string]bool // began and have not ended
+	must    map[string]bool    // package and test that is to fail: whether it has
 	failed  []string           // package and test
 	broken  []string           // packages that failed by themselves: no build, a panic, too late
 }
 
 func main() {
-	v := verdicts{said: map[[2]string]*strings.Builder{}, tests: map[string]int{}, needSh: map[string]int{}, slow: map[string][]string{}, running: map[[2]string]bool{}}
-	if len(os.Args) != 2 {
-		fail(errors.New("usage: go test -json ./... | go run verdicts.go FILE"))
+	v := verdicts{said: map[[2]string]*strings.Builder{}, tests: map[string]int{}, needSh: map[string]int{}, slow: map[string][]string{}, running: map[[2]string]bool{}, must: map[string]bool{}}
+	if len(os.Args) != 3 {
+		fail(errors.New("usage: go test -json ./... | go run verdicts.go FAILED MUST"))
+	}
+	must, err := os.ReadFile(os.Args[2])
+	if err != nil {
+		fail(err)
+	}
+	for line := range strings.Lines(string(must)) {
+		v.must[strings.TrimSpace(line)] = false
 	}
 	if err := v.read(json.NewDecoder(os.Stdin)); err != nil {
 		fail(err)
@@ -100,9 +110,32 @@ func (v *verdicts) ended(e event) {
 	}
 }
 
+// mustFail is whether this test, or the one that it is a part of, is to fail.
+func (v *verdicts) mustFail(e event) bool {
+	whole, _, part := strings.Cut(e.Test, "/")
+	_, must := v.must[e.Package+" "+whole]
+	if must && !part {
+		v.must[e.Package+" "+whole] = true
+	}
+	return must
+}
+
+// good is whether a package failed because of tests that are to fail, and of nothing else.
+func (v *verdicts) good(pkg string) bool {
+	return v.blame(pkg, slices.Collect(maps.Keys(v.must))) && !v.blame(pkg, v.failed)
+}
+
 // fail prints what a test said; for a package also what its tests said that have not come to an end, since a timeout or a
 // panic ends the package alone.
 func (v *verdicts) fail(e event) {
+	if v.mustFail(e) {
+		delete(v.said, [2]string{e.Package, e.Test})
+		return
+	}
+	if e.Test == "" && v.good(e.Package) {
+		v.passed(event{Action: "pass", Package: e.Package, Elapsed: e.Elapsed})
+		return
+	}
 	for key, text := range v.said {
 		if key[0] == e.Package && (key[1] == e.Test || e.Test == "") {
 			fmt.Print(text)
@@ -112,24 +145,22 @@ func (v *verdicts) fail(e event) {
 	switch {
 	case e.Test == "":
 		fmt.Print(strings.Join(v.slow[e.Package], ""))
-		v.blame(e.Package)
+		if !v.blame(e.Package, v.failed) {
+			v.broken = append(v.broken, e.Package)
+		}
 	case !strings.Contains(e.Test, "/"):
 		v.failed = append(v.failed, e.Package+" "+e.Test+"\n")
 	}
 }
 
-// blame tells whether a package failed because of tests that failed, or for another reason.
-func (v *verdicts) blame(pkg string) {
-	whole := false
-	for _, line := range v.failed {
-		whole = whole || strings.HasPrefix(line, pkg+" ")
-	}
+// blame tells whether a package has come to its end, and one of these tests is in it.
+func (v *verdicts) blame(pkg string, tests []string) bool {
 	for key := range v.running {
-		whole = whole && key[0] != pkg
+		if key[0] == pkg {
+			return false
+		}
 	}
-	if !whole {
-		v.broken = append(v.broken, pkg)
-	}
+	return slices.ContainsFunc(tests, func(test string) bool { return strings.HasPrefix(test, pkg+" ") })
 }
 
 // passed counts tests and prints packages. A seed of a fuzz test may skip itself: it is one input of many.
@@ -147,12 +178,17 @@ func (v *verdicts) passed(e event) {
 	}
 }
 
-// leftOut says how many tests need sh.
-func (v *verdicts) leftOut(pkg string) string {
-	if v.needSh[pkg] == 0 {
-		return ""
+// leftOut says how many tests need sh, and which failed as they are to.
+func (v *verdicts) leftOut(pkg string) (text string) {
+	if v.needSh[pkg] > 0 {
+		text = fmt.Sprintf(", %d need sh", v.needSh[pkg])
 	}
-	return fmt.Sprintf(", %d need sh", v.needSh[pkg])
+	for _, test := range slices.Sorted(maps.Keys(v.must)) {
+		if name, in := strings.CutPrefix(test, pkg+" "); in && v.must[test] {
+			text += "\n     fails as expected: " + name
+		}
+	}
+	return text
 }
 
 // saysNeedsSh: t.Skip writes the file and the line, and then the text.
@@ -164,6 +200,11 @@ func (v *verdicts) saysNeedsSh(e event) bool {
 func (v *verdicts) judge() error {
 	if len(v.skipped) > 0 {
 		return fmt.Errorf("these skip themselves; the list left-out is the place for that, with a reason:\n%s", strings.Join(v.skipped, "\n"))
+	}
+	for test, failed := range v.must {
+		if !failed && len(v.broken) == 0 {
+			return fmt.Errorf("%s does not fail under Wine any more: take it off left-out", test)
+		}
 	}
 	if len(v.broken) > 0 {
 		return fmt.Errorf("these did not come to their end:\n%s", strings.Join(v.broken, "\n"))

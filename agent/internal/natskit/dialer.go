@@ -88,7 +88,22 @@ func (d *dialer) Dial(_, address string) (net.Conn, error) {
 	// accepts and says nothing would hold the connection's lock for ever.
 	_ = conn.SetDeadline(time.Now().Add(dialTimeout))
 	d.shake(conn)
-	return conn, nil
+	return handshaking{conn, d}, nil
+}
+
+// handshaking is a connection that tells when its handshake is over: nats.go then
+// takes the deadline away, before anybody can see that it is connected. Its
+// callbacks come later, when [Conn.Prove] must not close it any more.
+type handshaking struct {
+	net.Conn
+	dialer *dialer
+}
+
+func (h handshaking) SetDeadline(t time.Time) error {
+	if t.IsZero() {
+		h.dialer.shake(nil)
+	}
+	return h.Conn.SetDeadline(t)
 }
 
 // shake notes the connection whose handshake begins; nil: it has ended.
