@@ -213,6 +213,7 @@ func connectVia(t *testing.T, p *jstest.Proxy, opts ...nats.Option) *nats.Conn {
 	t.Helper()
 	nc, err := nats.Connect(p.URL(), append([]nats.Option{
 		nats.Timeout(10 * time.Second), nats.MaxReconnects(-1), nats.ReconnectWait(50 * time.Millisecond), nats.ReconnectJitter(0, 0),
+		nats.PingInterval(10 * time.Second), // as [jstest.Broker.Connect]
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
 	}, opts...)...)
 	require.NoError(t, err)

@@ -88,7 +88,7 @@ func (a *admitter) verified(ctx context.Context, x *arrival) (err error) {
 }
 
 func (a *admitter) admission(x *arrival) Admission {
-	ad := Admission{Key: x.key, Sum: x.sum, Stamp: x.Stamp, Body: x.Data}
+	ad := Admission{Key: x.key, Sum: x.sum, Stamp: x.Stamp, Local: x.Source == delivery.Schedule, Body: x.Data}
 	if x.verdict.refuses() {
 		ad.Result = VerdictResult(x.command, a.pcID, x.verdict, a.now()).Encode()
 		return ad

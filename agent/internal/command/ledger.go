@@ -46,6 +46,7 @@ var (
 type entry struct {
 	sum    Sum
 	state  state
+	local  bool          // made by the host itself
 	order  uint64        // of acceptance
 	stamp  time.Time     // the stream's time stamp, as far as it is known
 	at     time.Time     // of acceptance
@@ -289,7 +290,7 @@ func (l *Ledger) append(ln line) (ticket uint64, err error) {
 func (l *Ledger) snapshot(w io.Writer) error {
 	for key, e := range l.entries {
 		if e.state == finished {
-			if err := writeLine(w, line{Op: opDone, Key: key, Sum: &e.sum, Stamp: e.stamp, At: e.at}); err != nil {
+			if err := writeLine(w, line{Op: opDone, Key: key, Sum: &e.sum, Local: e.local, Stamp: e.stamp, At: e.at}); err != nil {
 				return err
 			}
 		}
@@ -304,7 +305,7 @@ func (l *Ledger) snapshot(w io.Writer) error {
 
 func (l *Ledger) writeOpen(w io.Writer, key Key) error {
 	e := l.entries[key]
-	accept := line{Op: opAccept, Key: key, Sum: &e.sum, Stamp: e.stamp, At: e.at, Due: e.due, Body: e.body}
+	accept := line{Op: opAccept, Key: key, Sum: &e.sum, Local: e.local, Stamp: e.stamp, At: e.at, Due: e.due, Body: e.body}
 	if e.state == verdict {
 		accept.Op, accept.Result, accept.Body = opVerdict, e.result, nil
 	}

@@ -30,6 +30,7 @@ type line struct {
 	Op    op        `json:"op"`
 	Key   Key       `json:"key"`
 	Sum   *Sum      `json:"sum,omitempty"`
+	Local bool      `json:"local,omitempty"`
 	Stamp time.Time `json:"stamp,omitzero"`
 	At    time.Time `json:"at,omitzero"`
 	Due   time.Time `json:"due,omitzero"`

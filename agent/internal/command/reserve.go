@@ -23,6 +23,7 @@ type Admission struct {
 	Key   Key
 	Sum   Sum
 	Stamp time.Time // zero: not from the stream
+	Local bool      // no stream will ever deliver it: the host made it itself
 	Due   time.Time // zero: at once
 	Body  []byte
 	// Result is the payload of the verdict it gets instead of a run, or nil.
@@ -124,8 +125,8 @@ func (l *Ledger) prepare(batch []Admission) (entries []*entry, lines [][]byte, e
 }
 
 func (l *Ledger) entryOf(a Admission) (*entry, line) {
-	e := &entry{sum: a.Sum, stamp: a.Stamp, at: l.now().UTC(), due: a.Due, seen: l.uptime()}
-	ln := line{Key: a.Key, Sum: &a.Sum, Stamp: a.Stamp, At: e.at, Due: a.Due}
+	e := &entry{sum: a.Sum, local: a.Local, stamp: a.Stamp, at: l.now().UTC(), due: a.Due, seen: l.uptime()}
+	ln := line{Key: a.Key, Sum: &a.Sum, Local: a.Local, Stamp: a.Stamp, At: e.at, Due: a.Due}
 	if a.Result != nil {
 		e.state, e.result = verdict, a.Result
 		ln.Op, ln.Result = opVerdict, a.Result
@@ -166,7 +167,7 @@ func (l *Ledger) replay(ln line) {
 		if ln.Sum == nil {
 			return // its first line is gone with a torn tail
 		}
-		e = &entry{sum: *ln.Sum, state: accepted, seen: ofLastRun, at: ln.At, due: ln.Due, body: ln.Body}
+		e = &entry{sum: *ln.Sum, local: ln.Local, state: accepted, seen: ofLastRun, at: ln.At, due: ln.Due, body: ln.Body}
 		l.add(ln.Key, e)
 	}
 	if e.stamp.Before(ln.Stamp) {
@@ -203,17 +204,29 @@ func (l *Ledger) seen(stamp time.Time) {
 	}
 }
 
+// LocalRetention is how long a finished command of the host's own making is
+// remembered: no stream delivers it again, and who makes it remembers what is done.
+// A host may make one a second for as long as it likes.
+const LocalRetention = 2 * time.Hour
+
 // prune forgets what is finished and older than Retention.
 func (l *Ledger) prune() (forgotten int) {
 	l.pruned = l.uptime()
 	for key, e := range l.entries {
-		if e.state == finished && l.age(e) > Retention {
+		if e.state == finished && l.age(e) > e.retention() {
 			_, _ = l.append(line{Op: opForget, Key: key}) // its ID may come again
 			delete(l.entries, key)
 			forgotten++
 		}
 	}
 	return forgotten
+}
+
+func (e *entry) retention() time.Duration {
+	if e.local {
+		return LocalRetention
+	}
+	return Retention
 }
 
 // ofLastRun is the time of coming of an entry that was read at the start.

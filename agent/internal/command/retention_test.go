@@ -106,3 +106,26 @@ func TestWhatIsUnfinishedIsNeverForgotten(t *testing.T) {
 	}
 	require.Equal(t, Unknown, lookup(l, "finished", "body of finished"))
 }
+
+// Runs of local schedules, which no stream delivers again, are forgotten within
+// hours, before a restart and after: one a second would fill the ledger in a day,
+// and a full one refuses commands.
+func TestWhatTheHostMadeItselfIsForgottenSoon(t *testing.T) {
+	d := newLedgerDir(t)
+	l := d.open()
+	for id, local := range map[string]bool{"local": true, "live": false} {
+		a := admission(l, id, "body of "+id)
+		a.Local = local
+		require.NoError(t, l.Record([]Admission{a}))
+		require.NoError(t, l.Start(a.Key, 1))
+		require.NoError(t, l.Finish(a.Key))
+	}
+	require.Equal(t, Duplicate, lookup(l, "local", "body of local"))
+	l = d.reopen(l)
+	d.clock.at = d.clock.at.Add(LocalRetention + time.Hour)
+	up := l.uptime
+	l.uptime = func() time.Duration { return up() + 2*replayTime }
+	admitOne(t, l, "next") // prunes
+	require.Equal(t, Unknown, lookup(l, "local", "body of local"))
+	require.Equal(t, Duplicate, lookup(l, "live", "body of live"))
+}

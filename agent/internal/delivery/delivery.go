@@ -10,6 +10,8 @@ type Source string
 const (
 	Live   Source = "live"
 	Replay Source = "replay"
+	// Schedule is the host itself: no stream has the command.
+	Schedule Source = "schedule"
 )
 
 // Settlement is the receiver's answer to the source.

@@ -350,7 +350,7 @@ func (b *bench) isClosed() bool {
 func (b *bench) admit(s *Service, d delivery.Delivery) {
 	c, err := wire.DecodeCommand(d.Data)
 	assert.NoError(b.t, err)
-	assert.Equal(b.t, Source, d.Source)
+	assert.Equal(b.t, delivery.Schedule, d.Source)
 	b.mu.Lock()
 	answer, exit := b.answer, b.exit
 	_, known := b.ledger[c.RequestID]

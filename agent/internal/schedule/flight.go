@@ -114,7 +114,7 @@ func (s *Service) handOver(ctx context.Context, id string) {
 	s.runs[id] = f
 	s.mu.Unlock()
 	d := delivery.Delivery{
-		Data: f.data, Subject: wire.BucketSubject(wire.BucketSchedules, f.Key), Source: Source,
+		Data: f.data, Subject: wire.BucketSubject(wire.BucketSchedules, f.Key), Source: delivery.Schedule,
 		Settle: func(answer delivery.Settlement) { s.settle(id, answer) },
 	}
 	if offer(ctx, s.cfg.Out, d) {

@@ -14,9 +14,6 @@ import (
 	"github.com/kanade-go/kanade/retry"
 )
 
-// Source is where a delivery of this package comes from.
-const Source delivery.Source = "schedule"
-
 // ObservationKind is the kind of the observations about schedules that do not fire
 // as they should.
 const ObservationKind = "schedule_problem"
