@@ -340,3 +340,31 @@ func TestWatchKVSlowsDownWhileHintsKeepComing(t *testing.T) {
 		require.Less(t, took, 100)
 	})
 }
+
+// A key that is not watched any more does not come back by a hint that waited.
+func TestWatchKVForgetsTheHintsOfKeysThatWereLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := jstest.NewFake()
+		kv, err := f.NewClient().JetStream().CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "settings"})
+		require.NoError(t, err)
+		keys := newChangingKeys("global", "groups.*")
+		w := watch(t, f.Conn(), "settings", keys.get, retry.WithHintSpread(10*time.Second))
+		putKeys(t, kv, "global", "1", "groups.a", "1")
+		time.Sleep(time.Minute)
+		for n := range 50 { // the spread is drawn
+			putKeys(t, kv, "groups.a", fmt.Sprint(n))
+			time.Sleep(time.Millisecond)
+			keys.set("global")
+			for range 120 {
+				time.Sleep(100 * time.Millisecond)
+				v, _, _ := w.last()
+				require.NotContains(t, v.Entries, "groups.a")
+			}
+			keys.set("global", "groups.*")
+			time.Sleep(time.Minute)
+			v, _, _ := w.last()
+			require.Contains(t, v.Entries, "groups.a")
+		}
+	})
+}

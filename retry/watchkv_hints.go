@@ -2,6 +2,7 @@ package retry
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -114,6 +115,7 @@ func (p *hintPace) unchanged(key string) (settled bool) {
 // takeHints plans a read of the keys that were written to.
 func (w *kvWatch) takeHints(now time.Time) {
 	hints := w.box.take()
+	w.unwatch(hints)
 	if len(hints) == 0 {
 		return
 	}
@@ -147,8 +149,15 @@ func (w *kvWatch) follow(ctx context.Context) error {
 		return nil
 	}
 	w.patterns = wanted
+	w.unwatch(w.pace.dirty)
 	w.due.whole = time.Now()
 	return w.hintAnew(ctx)
+}
+
+// unwatch forgets the hints of keys that are not watched any more: read late, they
+// would come back into the view.
+func (w *kvWatch) unwatch(hints map[string]int) {
+	maps.DeleteFunc(hints, func(key string, _ int) bool { return key != "" && !anyMatches(w.patterns, key) })
 }
 
 // valid leaves out patterns that no key can match, with a warning the first time.

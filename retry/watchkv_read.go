@@ -116,6 +116,9 @@ func (w *kvWatch) readHinted(ctx context.Context) error {
 	w.takeHints(time.Now())
 	w.due.hint = time.Time{}
 	keys, all := w.pace.begin(time.Now())
+	if len(keys) == 0 {
+		return nil // those that were hinted at are not watched any more
+	}
 	if all || w.view.isStale() {
 		return w.readAllHinted(ctx)
 	}
