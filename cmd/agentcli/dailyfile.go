@@ -136,8 +136,9 @@ func (d *dailyFile) earlier(day string) string {
 	return filepath.Join(d.dir, d.stem+"."+day+".1."+d.ext)
 }
 
-// prune removes the oldest days beyond keep. It counts files whose name holds
-// a date and leaves all others alone.
+// prune removes the oldest days beyond keep, and before them those that have not
+// come yet: the clock was wrong. It counts files whose name holds a date and leaves
+// all others alone. The day that is written stays.
 func (d *dailyFile) prune() error {
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {
@@ -149,9 +150,14 @@ func (d *dailyFile) prune() error {
 			days = append(days, day)
 		}
 	}
-	slices.Sort(days)
+	slices.SortFunc(days, func(a, b string) int {
+		if (a > d.day) != (b > d.day) {
+			return -strings.Compare(a, b)
+		}
+		return strings.Compare(a, b)
+	})
 	days = slices.Compact(days)
-	for _, day := range days[:max(0, len(days)-d.keep)] {
+	for _, day := range days[:max(0, len(days)-max(1, d.keep))] {
 		err = errors.Join(err, removeIfThere(d.earlier(day)), removeIfThere(d.name(day)))
 	}
 	return err

@@ -110,6 +110,22 @@ func TestDailyFileKeepsTheNewest(t *testing.T) {
 	require.Empty(t, *warnings)
 }
 
+// A clock that was far ahead for a moment leaves files of days that have not come.
+func TestDailyFileOfAWrongClock(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d, clock, warnings := newTestFile(t, filepath.Join(dir, "agent.log"), 1)
+	today := clock.at
+	write(t, d, "today\n")
+	clock.at = today.AddDate(5, 0, 0)
+	write(t, d, "in five years\n")
+	clock.at = today
+	write(t, d, "today again\n")
+	require.Equal(t, []string{"agent.2026-01-30.log"}, names(t, dir))
+	require.Equal(t, "today again\n", content(t, dir, "agent.2026-01-30.log"))
+	require.Empty(t, *warnings)
+}
+
 func TestDailyFileThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "logs")

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -35,20 +36,27 @@ func (f files) day(name string) (day string, ok bool) {
 	return day, begins && ends && err == nil
 }
 
-// newest returns the paths of the newest log, latest part first. Without any
-// daily file it is the template's own.
+// newest returns the paths of the newest log, latest part first: one of a day that
+// has not come yet was written with a wrong clock, and counts only where there is
+// no other. Without any daily file it is the template's own.
 func (f files) newest() ([]string, error) {
+	tomorrow := time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly)
 	dir, err := os.Open(f.dir)
 	if err != nil {
 		return nil, fmt.Errorf("open the log folder: %w", err)
 	}
 	defer func() { _ = dir.Close() }()
-	latest := ""
+	latest, ahead := "", ""
 	for {
 		entries, err := dir.ReadDir(256) // a folder may have any number of files
 		for _, entry := range entries {
-			if day, ok := f.day(entry.Name()); ok && day > latest && entry.Type().IsRegular() {
-				latest = day
+			day, ok := f.day(entry.Name())
+			switch {
+			case !ok || !entry.Type().IsRegular():
+			case day > tomorrow:
+				ahead = max(ahead, day)
+			default:
+				latest = max(latest, day)
 			}
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -58,6 +66,7 @@ func (f files) newest() ([]string, error) {
 			break
 		}
 	}
+	latest = cmp.Or(latest, ahead)
 	if latest == "" {
 		return []string{f.bare}, nil
 	}

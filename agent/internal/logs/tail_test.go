@@ -107,6 +107,15 @@ func TestOnlyTheLogsOwnFilesAreRead(t *testing.T) {
 	}
 }
 
+// A clock that was wrong for a moment leaves a log of a day that has not come.
+func TestALogOfADayThatHasNotCome(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"agent.9999-01-01.log": "ahead\n"}
+	require.Equal(t, "ahead\n", tailOf(t, folder(t, files), "agent.log", 9, 100))
+	files["agent.2026-01-30.log"] = "now\n"
+	require.Equal(t, "now\n", tailOf(t, folder(t, files), "agent.log", 9, 100))
+}
+
 func TestTheEarlierPartOfTheDay(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, map[string]string{

@@ -170,13 +170,28 @@ func (c *completions) save() error {
 	return nil
 }
 
-// prune forgets what schedules did that are long gone.
-func (c *completions) prune(now time.Time, exists func(scheduleID string) bool) {
+// isOf reports whether a key is of one of these schedules. IDs may hold the
+// separator.
+func isOf(ids map[string]bool, key string) bool {
+	for at := 0; ; {
+		next := strings.Index(key[at:], separator)
+		if next < 0 {
+			return false
+		}
+		if at += next; ids[key[:at]] {
+			return true
+		}
+		at++
+	}
+}
+
+// prune forgets what schedules did that are long gone: all but these.
+func (c *completions) prune(now time.Time, ids map[string]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var gone []string
 	for key, at := range c.last {
-		if id, _, _ := strings.Cut(key, separator); exists(id) {
+		if isOf(ids, key) {
 			continue
 		}
 		if now.Sub(at) > keepGone {

@@ -96,15 +96,17 @@ func TestCompletionsArePruned(t *testing.T) {
 	c.set("here::j", now.AddDate(-9, 0, 0))
 	c.set("gone::j", now.Add(-keepGone))
 	c.set("longgone::j", now.Add(-keepGone-1))
-	here := func(id string) bool { return id == "here" }
+	c.set("site::nightly::j", now.AddDate(-9, 0, 0))
+	here := map[string]bool{"here": true, "site::nightly": true}
 	c.prune(now, here)
-	require.Len(t, c.last, 2)
+	require.Len(t, c.last, 3)
+	require.Contains(t, c.last, "site::nightly::j", "an ID may hold the separator")
 	require.NotContains(t, c.last, "longgone::j")
 	for i := range maxGone {
 		c.set(fmt.Sprint("gone", i, "::j"), now)
 	}
 	c.prune(now, here)
-	require.Len(t, c.last, maxGone+1)
+	require.Len(t, c.last, maxGone+2)
 	require.NotContains(t, c.last, "gone::j", "the oldest go first")
 	require.Contains(t, c.last, "here::j")
 }

@@ -147,5 +147,5 @@ func (s *Service) pruneDone() {
 			ids[sched.ID] = true
 		}
 	}
-	s.done.prune(s.cfg.Now(), func(id string) bool { return ids[id] })
+	s.done.prune(s.cfg.Now(), ids)
 }
