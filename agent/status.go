@@ -112,6 +112,16 @@ type ScopeStatus struct {
 	Revision uint64 `json:"revision"`
 	// StaleSince is since when the broker may know better; zero: it is fresh.
 	StaleSince time.Time `json:"stale_since,omitzero"`
+
+	// Unreadable is why a bucket that may be there cannot be read; empty: it can, or
+	// it is not there.
+	Unreadable string `json:"unreadable,omitempty"`
+	// Failure is why a bucket does not count as it should although it can be read: it
+	// holds too much, or too many of its revocations are gone.
+	Failure string `json:"failure,omitempty"`
+	// Problems are what somebody has to mend in a bucket, Failure among it: at most 6
+	// lines of at most 300 bytes, as Unreadable and Failure are.
+	Problems []string `json:"problems,omitempty"`
 }
 
 // Status may be called at any time, from any goroutine.

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // Problem is something that keeps an agent from doing all of its work.
 type Problem struct {
 	// What is "connection", "ledger", "commands", the name of a box ("results",
-	// "events", "obs") or that of a [Resource].
+	// "events", "obs"), that of a [Resource], or "kv " and that of a bucket.
 	What   string    `json:"what"`
 	Since  time.Time `json:"since,omitzero"`
 	Text   string    `json:"text"`            // what is wrong, without What and Since
@@ -29,8 +30,10 @@ const overdue = 5 * time.Minute
 // waited for, such as the stream of the commands or a permission that the broker
 // refuses, a ledger that cannot be written, commands that cannot be taken or
 // started, records in quarantine, and records that have waited for more than five
-// minutes although there is a connection. A bucket that does not exist is waited
-// for too, but nothing is wrong: it is as good as an empty one.
+// minutes although there is a connection; and a bucket that may be there and cannot
+// be read, that holds too much, or whose revocations are gone and could not all be
+// kept. A bucket that does not exist is waited for too, but nothing is wrong: it is
+// as good as an empty one. Nor is a row wrong that is not used as it is.
 func (s Status) Problems() []Problem {
 	if !s.Running {
 		return nil
@@ -43,6 +46,7 @@ func (s Status) Problems() []Problem {
 			found = append(found, resourceProblem(r))
 		}
 	}
+	found = append(found, s.bucketProblems(found)...)
 	if s.Connected && !s.Ready && len(found) == 0 {
 		found = append(found, Problem{What: "commands", Since: s.Since, Text: "not taken yet: the subscriptions are being made"})
 	}
@@ -89,6 +93,37 @@ func (s Status) storageProblems() []Problem {
 		}}
 	}
 	return nil
+}
+
+// bucketProblems are those that the resources do not tell: where nobody answers for
+// a bucket it looks like one that does not exist.
+func (s Status) bucketProblems(told []Problem) (found []Problem) {
+	for _, b := range s.Settings {
+		name := "kv " + b.Scope
+		isTold := slices.ContainsFunc(told, func(p Problem) bool { return p.What == name })
+		if b.Unreadable != "" && s.Connected && !isTold {
+			found = append(found, Problem{
+				What: name, Since: s.unreadableSince(b), Text: "cannot be read, although it may be there", Error: b.Unreadable,
+				Advice: "check that its stream has a leader and allows direct gets, and that the agent's user may read it",
+			})
+		}
+		if b.Failure != "" {
+			found = append(found, Problem{
+				What: name, Since: b.StaleSince, Text: "does not count as it should", Error: b.Failure,
+				Advice: "make the bucket smaller, or put back the rows that are gone",
+			})
+		}
+	}
+	return found
+}
+
+func (s Status) unreadableSince(b ScopeStatus) time.Time {
+	for _, r := range s.Resources {
+		if r.Name == "kv "+b.Scope && !r.WaitingSince.IsZero() {
+			return r.WaitingSince
+		}
+	}
+	return b.StaleSince
 }
 
 // isDispensable: fleets may do without settings, groups, pins or revocations, and

@@ -13,6 +13,7 @@ type connState struct {
 	mu        sync.Mutex
 	connected bool
 	changed   chan struct{}
+	looked    chan struct{} // closed after the first look at the connection
 	closed    chan struct{} // closed when the connection is, for good
 }
 
@@ -37,33 +38,34 @@ func (s *connState) set(connected bool) {
 // does not read, tells later, and counts as down until then.
 const firstLook = 2 * time.Second
 
-// followState keeps the state up to date until nc is closed. It uses a status listener of its own, so the handlers that
+// track keeps the state up to date and returns when nc is closed. It uses a status listener of its own, so the handlers that
 // were set on nc stay in place. The listener is registered before the first look, so no change falls between the two.
-func followState(nc *nats.Conn) *connState {
-	s := newConnState(false)
-	looked := make(chan struct{})
-	go func() {
-		events := nc.StatusChanged()
-		s.set(nc.IsConnected())
-		if nc.IsClosed() {
-			close(s.closed)
-			close(looked)
-			return
-		}
-		close(looked)
-		s.follow(events, nc.Status)
-	}()
+func (s *connState) track(nc *nats.Conn) {
+	events := nc.StatusChanged()
+	defer nc.RemoveStatusListener(events)
+	s.set(nc.IsConnected())
+	closed := nc.IsClosed()
+	close(s.looked)
+	if closed {
+		close(s.closed)
+		return
+	}
+	s.follow(events, nc.Status)
+}
+
+func (s *connState) awaitFirstLook() {
 	timer := time.NewTimer(firstLook)
 	defer timer.Stop()
 	select {
-	case <-looked:
+	case <-s.looked:
 	case <-timer.C:
 	}
-	return s
 }
 
 func newConnState(connected bool) *connState {
-	return &connState{connected: connected, changed: make(chan struct{}), closed: make(chan struct{})}
+	return &connState{
+		connected: connected, changed: make(chan struct{}), looked: make(chan struct{}), closed: make(chan struct{}),
+	}
 }
 
 // follow returns when the connection is closed. now is the connection's status at the time of the call.

@@ -13,9 +13,9 @@ type natsTransport struct {
 	denials denials
 }
 
-// FromNATS adapts a connection, which must not be nil. Make one Transport per connection and share it: each has a goroutine
-// that follows the connection's state and ends when the connection is closed, as the goroutines of nats.go do. The
-// connection stays the caller's: its handlers keep working, and nothing here closes it.
+// FromNATS adapts a connection, which must not be nil. A connection has one Transport until it is closed, however often
+// FromNATS is called: a goroutine follows the connection's state and ends when the connection is closed, as the goroutines of
+// nats.go do. The connection stays the caller's: its handlers keep working, and nothing here closes it.
 //
 // Connect with nats.RetryOnFailedConnect(true) and nats.MaxReconnects(-1), or the connection gives up where this package
 // does not. State counts a draining connection as connected until it is closed. FromNATS waits for the state of a connection that
@@ -35,7 +35,9 @@ type natsTransport struct {
 // may still come, so give it a deadline. RequestMany keeps
 // 65,536 replies waiting and ends with nats.ErrSlowConsumer when there are more.
 func FromNATS(nc *nats.Conn) Transport {
-	return &natsTransport{nc: nc, state: followState(nc)}
+	t := adapted.get(nc)
+	t.state.awaitFirstLook()
+	return t
 }
 
 func (t *natsTransport) State() (connected bool, changed <-chan struct{}) { return t.state.get() }

@@ -342,7 +342,7 @@ func TestTheGoroutineOfFromNATSEndsWithTheConnection(t *testing.T) {
 			before := followers(t)
 			retry.FromNATS(nc)
 			transport := retry.FromNATS(nc)
-			requireFollowers(t, before+2)
+			requireFollowers(t, before+1)
 			end(t, nc)
 			requireFollowers(t, before)
 			requireConnected(t, transport, false)

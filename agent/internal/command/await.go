@@ -18,7 +18,7 @@ func (p *performer) await(ctx context.Context, r *candidate) {
 		if !p.unknown.Swap(true) {
 			level = slog.LevelWarn
 		}
-		p.log.Log(ctx, level, "commands wait: whether their jobs are revoked was never read from the broker, and nothing of it is on disk",
+		p.log.Log(ctx, level, "commands wait: whether their jobs are revoked is not known for certain yet; the broker is asked again",
 			"request_id", r.command.RequestID, "job", r.command.ID)
 	}
 	pause := knowledgePause + time.Duration(p.queue.len())*time.Millisecond

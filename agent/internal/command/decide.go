@@ -27,8 +27,9 @@ type Lookup interface {
 	Known(jobID string) wire.ScriptState
 	// Ask is the best answer for a decision about a version of the job: where it
 	// depends on something that the broker may know better, it asks the broker,
-	// for a few seconds at most. It is final unless ctx ended. A broker that does
-	// not answer is never taken for one that has nothing to say.
+	// for a few seconds at most. It is final unless ctx ended, or a bucket that was
+	// silent just now is to be asked later. A broker that does not answer is never
+	// taken for one that has nothing to say.
 	Ask(ctx context.Context, jobID, version string) wire.ScriptState
 }
 

@@ -63,6 +63,11 @@ func (j *boundJetStream) Consumer(ctx context.Context, stream, name string) (jet
 	})
 }
 
+func (j *boundJetStream) DeleteConsumer(ctx context.Context, stream, name string) error {
+	_, err := until(ctx, j.calls, func() (struct{}, error) { return struct{}{}, j.JetStream.DeleteConsumer(ctx, stream, name) })
+	return err
+}
+
 type boundStream struct {
 	jetstream.Stream
 	calls *calls

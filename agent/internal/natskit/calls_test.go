@@ -3,6 +3,7 @@ package natskit
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -153,6 +154,20 @@ func TestABorrowedConnectionAnswersAsItsOwnersDoes(t *testing.T) {
 	require.NoError(t, sub.Drain(ctx))
 	require.Zero(t, b.Wait(ctx))
 	require.Equal(t, 1, nc.NumSubscriptions(), "the client's own reply inbox stays")
+}
+
+func TestAConnectionThatIsBorrowedAgainAndAgainIsAdaptedOnce(t *testing.T) {
+	nc := jstest.StartBroker(t).Connect()
+	first := Borrow(nc)
+	before := runtime.NumGoroutine()
+	for range 50 {
+		b := Borrow(nc)
+		require.Same(t, first.Transport, b.Transport)
+		b.OnDenied(func(retry.Denial) {})()
+		require.Zero(t, b.Wait(t.Context()))
+	}
+	// One is that of the condition.
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 30*time.Second, 10*time.Millisecond)
 }
 
 func TestUnfitSettingsAreNamed(t *testing.T) {

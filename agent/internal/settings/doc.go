@@ -25,7 +25,9 @@
 //   - A refusal is never given because of a view that the broker has overtaken:
 //     [Scripts.Ask] asks the leaders of the buckets first, by one request for each of
 //     the two rows, and so it does while a view is stale and the broker can be asked.
-//     Otherwise the last known answer counts.
+//     Otherwise the last known answer counts. A bucket that did not answer is left
+//     alone for 2 s; a refusal that only it could lift is not final meanwhile, for
+//     30 s of its silence.
 //   - A snapshot is whole or not there. One that is damaged, too large, of a newer
 //     form or of another host is reported once, set aside under a name that ends in
 //     .broken, and does not keep the agent from starting.

@@ -65,6 +65,9 @@ func (m *mirror) status() BucketStatus {
 	}
 	for _, cause := range slices.Sorted(maps.Keys(m.problems)) {
 		s.Problems = append(s.Problems, m.problems[cause])
+		if cause == causeTooMuch || cause == causeForgot {
+			s.Severe = append(s.Severe, m.problems[cause])
+		}
 	}
 	for _, b := range m.bad {
 		s.Bad = append(s.Bad, b.Key)

@@ -22,6 +22,7 @@ type mirror struct {
 
 	unsaved chan struct{} // of the service
 	silence silence       // of the bucket, for the goroutine of watch
+	outage  outage        // of single rows
 
 	mu             sync.RWMutex
 	rows           map[string]row

@@ -35,8 +35,10 @@ func (m *mirror) noteAttempt(ctx context.Context, a retry.Attempt) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	switch got := m.ask(ctx, anyKey); {
-	case got.err != nil || got.is == noBucket && got.replica && lasts < unansweredFor:
+	case got.err != nil:
 		m.cannotRead(a.Err.Error())
+	case got.is == noBucket && got.replica && lasts < unansweredFor:
+		m.cannotRead("") // that is not known yet
 	case got.is == noBucket:
 		m.missing()
 	default:

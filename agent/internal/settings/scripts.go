@@ -2,7 +2,6 @@ package settings
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/kanade-go/kanade/agent/internal/supervise"
@@ -12,7 +11,7 @@ import (
 const (
 	// askTime bounds one look at the broker; half of it is for the leader.
 	askTime = 2 * time.Second
-	// askPause is how long the broker is not asked after it has not answered.
+	// askPause is how long a bucket is not asked for after it has not answered.
 	askPause = 2 * time.Second
 	// lagTime is what a replica may be behind what the leader has confirmed.
 	lagTime = 100 * time.Millisecond
@@ -22,7 +21,6 @@ const (
 type Scripts struct {
 	pins, status *mirror
 	connected    func() bool
-	silent       atomic.Pointer[time.Time] // when the broker last did not answer
 }
 
 func newScripts(cfg Config, newMirror func(Config, string, policy) *mirror) *Scripts {
@@ -55,17 +53,19 @@ func (s *Scripts) state(pin, status held) wire.ScriptState {
 // Ask is the best answer for a decision about a version of a job. While the views
 // are fresh and nothing speaks against the version, it is what Known says.
 // Otherwise the leaders of the buckets are asked, at once and for 2 s at most; what
-// the broker does not answer, or cannot be asked, is as it was last known. The
-// answer is final unless ctx ended.
+// the broker does not answer, or cannot be asked, is as it was last known. A bucket
+// that was silent is left alone for 2 s. The answer is final unless ctx ended, or
+// what a bucket that was left alone is known to say may be out of date: that bucket
+// is to be asked later, until it has been silent for 30 s.
 func (s *Scripts) Ask(ctx context.Context, jobID, version string) wire.ScriptState {
-	state := s.Known(jobID)
+	state, complete := s.Known(jobID), true
 	if state.Final {
 		return state
 	}
-	if s.worthAsking(state, version) && s.canAsk() {
-		state = s.askBroker(ctx, jobID, version)
+	if s.worthAsking(state, version) && s.connected() {
+		state, complete = s.askBroker(ctx, jobID, version)
 	}
-	state.Final = ctx.Err() == nil
+	state.Final = complete && ctx.Err() == nil
 	return state
 }
 
@@ -75,49 +75,56 @@ func (s *Scripts) worthAsking(state wire.ScriptState, version string) bool {
 	return !state.Known || state.Age > 0 || state.Refuses(version)
 }
 
-func (s *Scripts) canAsk() bool {
-	if !s.connected() {
-		return false
-	}
-	silent := s.silent.Load()
-	return silent == nil || time.Since(*silent) >= askPause
-}
-
 // askBroker doubts a refusal that a replica gave: the version may just have been
-// pinned. The leader's is final.
-func (s *Scripts) askBroker(ctx context.Context, jobID, version string) wire.ScriptState {
-	state, from := s.ask(ctx, jobID)
-	if from.replica && state.Refuses(version) && supervise.Sleep(ctx, lagTime) {
-		state, from = s.ask(ctx, jobID)
+// pinned. The leader's is final. Complete: no other question is to follow.
+func (s *Scripts) askBroker(ctx context.Context, jobID, version string) (_ wire.ScriptState, complete bool) {
+	r := s.ask(ctx, jobID, due{pin: !s.pins.outage.pauses(), status: !s.status.outage.pauses()})
+	if r.ofReplica() && s.state(r.pin, r.status).Refuses(version) && supervise.Sleep(ctx, lagTime) {
+		r = s.ask(ctx, jobID, r.due)
 	}
-	if from.silent && ctx.Err() == nil {
-		now := time.Now()
-		s.silent.Store(&now)
+	if ctx.Err() == nil {
+		s.pins.outage.note(r.pinAnswer)
+		s.status.outage.note(r.statusAnswer)
 	}
-	return state
+	state := s.state(r.pin, r.status)
+	askPin := !r.due.pin && !s.pins.outage.isLong() && s.worthAsking(s.state(r.pin, held{known: true}), version)
+	askStatus := !r.due.status && !s.status.outage.isLong() && s.worthAsking(s.state(held{known: true}, r.status), version)
+	return state, !askPin && !askStatus
 }
 
-// informant is who answered.
-type informant struct {
-	replica bool // in a leader's place
-	silent  bool // nobody, or only after a leader was waited for in vain
+// due says which buckets are asked.
+type due struct{ pin, status bool }
+
+// replies are what came of a question about a job, and what is known with it.
+type replies struct {
+	due                     due
+	pinAnswer, statusAnswer answer
+	pin, status             held
 }
+
+// ofReplica: in a leader's place.
+func (r replies) ofReplica() bool { return r.pinAnswer.replica || r.statusAnswer.replica }
 
 // ask reads both rows of a job. What could not be read is as it was known.
-func (s *Scripts) ask(ctx context.Context, jobID string) (wire.ScriptState, informant) {
+func (s *Scripts) ask(ctx context.Context, jobID string, d due) replies {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	answered := make(chan answer, 1)
-	go func() { answered <- s.pins.ask(ctx, jobID) }()
-	status := s.status.ask(ctx, jobID)
-	pin := <-answered
-	if status.is == deleted {
-		s.status.forget(jobID, status)
+	go func() { answered <- s.pins.askIf(ctx, d.pin, jobID) }()
+	r := replies{due: d, statusAnswer: s.status.askIf(ctx, d.status, jobID)}
+	r.pinAnswer = <-answered
+	if r.statusAnswer.is == deleted {
+		s.status.forget(jobID, r.statusAnswer)
 	}
-	return s.state(known(s.pins, jobID, pin, false), known(s.status, jobID, status, true)), informant{
-		replica: pin.replica || status.replica,
-		silent:  pin.err != nil || status.err != nil || pin.late || status.late,
+	r.pin, r.status = known(s.pins, jobID, r.pinAnswer, false), known(s.status, jobID, r.statusAnswer, true)
+	return r
+}
+
+func (m *mirror) askIf(ctx context.Context, due bool, key string) answer {
+	if !due {
+		return answer{err: errNotAsked}
 	}
+	return m.ask(ctx, key)
 }
 
 // known is what a mirror and the broker know of a key together. Keep: a row that

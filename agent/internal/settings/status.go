@@ -33,6 +33,9 @@ type BucketStatus struct {
 	// Problems are what somebody has to mend, each told once: a refused subject, a
 	// bucket that holds too much, a snapshot that cannot be read or written.
 	Problems []string
+	// Severe are those of Problems because of which the bucket does not count as it
+	// should: it holds too much, or revocations that are gone could not be kept.
+	Severe []string
 	// Rows that are in force, and the highest of their revisions.
 	Rows     int
 	Revision uint64
