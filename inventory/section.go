@@ -59,36 +59,6 @@ func (n *notes) problems(section string, err error) []facts.Problem {
 	return all
 }
 
-// put places a section into the host.
-func put(h *facts.Host, name string, section any) {
-	switch s := section.(type) {
-	case nil:
-	case *facts.OS:
-		h.OS = s
-	case *facts.Hardware:
-		h.Hardware = s
-	case *facts.Storage:
-		h.Storage = s
-	case *facts.Network:
-		h.Network = s
-	case *facts.Software:
-		h.Software = s
-	case *facts.Updates:
-		h.Updates = s
-	case *facts.Services:
-		h.Services = s
-	case *facts.Accounts:
-		h.Accounts = s
-	case *facts.Security:
-		h.Security = s
-	default:
-		if h.Extra == nil {
-			h.Extra = make(map[string]any)
-		}
-		h.Extra[name] = s
-	}
-}
-
 // finding is what became of one section.
 type finding struct {
 	Name     string          `json:"section"`
@@ -102,7 +72,7 @@ type finding struct {
 
 // into places a finding into the host. What is missing in it is returned.
 func (f finding) into(h *facts.Host) error {
-	put(h, f.Name, f.section)
+	h.Set(f.Name, f.section)
 	h.Problems = append(h.Problems, f.Problems...)
 	if f.err != nil {
 		return &SectionError{Section: f.Name, Err: f.err}

@@ -91,3 +91,16 @@ func Example() {
 	fmt.Println(host.OS.Name, "on", host.Hostname)
 	// Output: Debian GNU/Linux 12 on pc-1
 }
+
+func TestWhatIsSetIsTheSection(t *testing.T) {
+	var h facts.Host
+	for _, name := range facts.Sections() {
+		section := facts.New(name)
+		h.Set(name, section)
+		require.Same(t, section, h.Section(name), name)
+	}
+	h.Set("racks", 7)
+	h.Set("racks", nil)
+	require.Equal(t, 7, h.Section("racks"))
+	require.Nil(t, facts.New("racks"))
+}

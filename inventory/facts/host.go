@@ -76,6 +76,37 @@ func (h Host) Section(name string) any {
 	return h.Extra[name]
 }
 
+// Set places a section into the host: one of the types of this package where that
+// type belongs, anything else under its name in Extra. Nil changes nothing.
+func (h *Host) Set(name string, section any) {
+	switch s := section.(type) {
+	case nil:
+	case *OS:
+		h.OS = s
+	case *Hardware:
+		h.Hardware = s
+	case *Storage:
+		h.Storage = s
+	case *Network:
+		h.Network = s
+	case *Software:
+		h.Software = s
+	case *Updates:
+		h.Updates = s
+	case *Services:
+		h.Services = s
+	case *Accounts:
+		h.Accounts = s
+	case *Security:
+		h.Security = s
+	default:
+		if h.Extra == nil {
+			h.Extra = make(map[string]any)
+		}
+		h.Extra[name] = s
+	}
+}
+
 func present[T any](section *T) any {
 	if section == nil {
 		return nil

@@ -21,7 +21,7 @@ func Select(h facts.Host, names []string) (facts.Host, error) {
 		if !slices.Contains(known, name) {
 			return facts.Host{}, fmt.Errorf("there is no section %.80q; there are %s", name, strings.Join(known, ", "))
 		}
-		pick(&picked, h, name)
+		picked.Set(name, h.Section(name))
 	}
 	for _, p := range h.Problems {
 		if slices.Contains(names, p.Section) {
@@ -29,34 +29,6 @@ func Select(h facts.Host, names []string) (facts.Host, error) {
 		}
 	}
 	return picked, nil
-}
-
-func pick(into *facts.Host, h facts.Host, name string) {
-	switch name {
-	case facts.SectionOS:
-		into.OS = h.OS
-	case facts.SectionHardware:
-		into.Hardware = h.Hardware
-	case facts.SectionStorage:
-		into.Storage = h.Storage
-	case facts.SectionNetwork:
-		into.Network = h.Network
-	case facts.SectionSoftware:
-		into.Software = h.Software
-	case facts.SectionUpdates:
-		into.Updates = h.Updates
-	case facts.SectionServices:
-		into.Services = h.Services
-	case facts.SectionAccounts:
-		into.Accounts = h.Accounts
-	case facts.SectionSecurity:
-		into.Security = h.Security
-	default:
-		if into.Extra == nil {
-			into.Extra = make(map[string]any)
-		}
-		into.Extra[name] = h.Extra[name]
-	}
 }
 
 // Found tells whether anything is known of a host.
