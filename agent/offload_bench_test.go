@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	largeOutputs = 200 // a round; five rounds are a thousand
+	largeOutputs = 1000
 	largeOutput  = 1 << 20
 )
 
