@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/kanade-go/kanade/retry/jitter"
 )
 
 // delivery is one call of Drain or Flush.
@@ -130,7 +128,7 @@ func (d *delivery) rescanIfDue(now time.Time) {
 	if now.Before(d.nextScan) {
 		return
 	}
-	d.nextScan = now.Add(rescanEvery - rescanJitter + jitter.N(2*rescanJitter))
+	d.nextScan = now.Add(rescanEvery - time.Duration(now.UnixNano())%rescanEvery)
 	if err := d.o.rescan(); err != nil {
 		d.o.opt.log.Warn("outbox folder cannot be listed", "error", err)
 	}

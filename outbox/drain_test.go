@@ -486,7 +486,7 @@ func TestFilesDroppedInAreFound(t *testing.T) {
 		writeFile(t, dir, "not-a-record.txt", "x")
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "folder.json"), 0o700))
 		plantLink(t, dir)
-		elapse(rescanEvery + rescanJitter)
+		elapse(rescanEvery)
 		require.Equal(t, []string{"hello"}, s.data())
 		require.Equal(t, Stats{Sent: 1}, counts(box))
 	})

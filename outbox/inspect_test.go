@@ -293,7 +293,7 @@ func TestRequeueBesideADrain(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 2, moved)
 		require.Empty(t, stuckFiles(t, dir))
-		elapse(rescanEvery + rescanJitter)
+		elapse(rescanEvery)
 		require.ElementsMatch(t, []string{"data of good", "data of bad1", "data of bad2"}, s.data())
 		require.Zero(t, box.Stats().Stuck)
 		require.Zero(t, box.Stats().Pending)

@@ -24,9 +24,9 @@ const (
 	// ackWait is the reference release's limit for one acknowledgement.
 	ackWait = 30 * time.Second
 	// rescanEvery is how often the folder is looked at for files that others
-	// have put there, give or take rescanJitter.
-	rescanEvery  = 60 * time.Second
-	rescanJitter = 10 * time.Second
+	// have put there: on the minute, so that the boxes of a process wake it
+	// together. No other host has to do with it.
+	rescanEvery = 60 * time.Second
 	// overtakenAfter is how long a record without an answer keeps its place in
 	// the window although later ones have theirs.
 	overtakenAfter = time.Second
