@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -14,9 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -274,90 +271,6 @@ func TestALargeEnvelope(t *testing.T) {
 	require.True(t, bytes.Equal(big.Data, payload.Bytes()))
 }
 
-// A running Drain finds what was requeued beside it, and keeps nothing of its
-// time in quarantine.
-func TestRequeueBesideADrain(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		box := openBox(t, dir)
-		s := stream{refuse: refuseBad(apiError(10054, 400))}
-		put(t, box, "bad1", "bad2", "good")
-		startDrain(t, box, &s)
-		synctest.Wait()
-		require.Equal(t, 2, box.Stats().Stuck)
-		elapse(10 * time.Minute)
-		s.setRefuse(nil)
-		r := inspectBox(t, dir)
-		moved, err := r.Requeue(t.Context(), findOne(t, r, "bad1"), findOne(t, r, "bad2"))
-		require.NoError(t, err)
-		require.Equal(t, 2, moved)
-		require.Empty(t, stuckFiles(t, dir))
-		elapse(rescanEvery)
-		require.ElementsMatch(t, []string{"data of good", "data of bad1", "data of bad2"}, s.data())
-		require.Zero(t, box.Stats().Stuck)
-		require.Zero(t, box.Stats().Pending)
-		left, err := os.ReadDir(filepath.Join(dir, stuckFolder))
-		require.NoError(t, err)
-		require.Empty(t, left, "the reasons are gone")
-	})
-}
-
-func TestRequeueReplacesNothing(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	require.NoError(t, stuckBox(t, dir).Close())
-	writeFile(t, dir, "bad.json", "somebody else's")
-	r := inspectBox(t, dir)
-	before := snapshot(t, dir)
-	stuck := findOne(t, r, "stuck/bad.json")
-	moved, err := r.Requeue(t.Context(), findOne(t, r, "plain"), stuck)
-	require.ErrorIs(t, err, fs.ErrExist)
-	require.Zero(t, moved)
-	require.Equal(t, before, snapshot(t, dir))
-	require.NoError(t, os.Remove(filepath.Join(dir, "bad.json")))
-	moved, err = r.Requeue(t.Context(), stuck)
-	require.NoError(t, err)
-	require.Equal(t, 1, moved)
-	_, err = r.Requeue(t.Context(), stuck)
-	require.ErrorIs(t, err, fs.ErrNotExist)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err = r.Requeue(ctx, stuck)
-	require.ErrorIs(t, err, context.Canceled)
-}
-
-// Puts of a name meet the requeue of its record: the first record stays.
-func TestRequeueAmongPuts(t *testing.T) {
-	t.Parallel()
-	for range 50 {
-		dir := t.TempDir()
-		box := stuckBox(t, dir)
-		r := inspectBox(t, dir)
-		stuck := findOne(t, r, "bad")
-		var all sync.WaitGroup
-		for i := range 4 {
-			all.Go(func() {
-				later := record("bad")
-				later.Data = fmt.Append(nil, "later ", i)
-				for range 5 {
-					require.NoError(t, box.Put(context.Background(), later))
-				}
-			})
-		}
-		_, err := r.Requeue(t.Context(), stuck)
-		require.NoError(t, err)
-		all.Wait()
-		var s stream
-		_, err = box.Flush(t.Context(), &s)
-		require.NoError(t, err)
-		got := s.data()
-		slices.Sort(got)
-		require.Equal(t, []string{"data of Needs/Hash", "data of bad", "data of plain"}, got)
-		require.NoError(t, box.Close())
-	}
-}
-
 // Many records are listed without their content.
 func TestListOfMany(t *testing.T) {
 	dir := t.TempDir()
@@ -375,58 +288,6 @@ func TestListOfMany(t *testing.T) {
 	require.Len(t, entries, many)
 	require.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(250*many))
 	require.True(t, slices.IsSortedFunc(entries, inOrder))
-}
-
-func TestCopyJSON(t *testing.T) {
-	t.Parallel()
-	for text, torn := range map[string]bool{
-		`{}`: false, `[]`: false, ` { "a" : [ 1 , -0.5e+10 , true , false , null , "x\u00e9\n" ] } `: false,
-		`"` + strings.Repeat("é", 40000) + `"`: false, `0`: false, `-`: true, `1.`: true, `1e`: true, `01`: false, `+1`: false,
-		``: true, ` `: true, `{`: true, `{"a`: true, `{"a"`: true, `{"a":`: true, `{"a":1`: true, `{"a":1,`: true, `[1,`: true, `[1,]`: false,
-		`{,}`: false, `{"a" 1}`: false, `{1:2}`: false, `"\x"`: false, `"\u00g0"`: false, `"\`: true, `"\u00`: true, "\"\n\"": false,
-		`{} {}`: false, "{}\x00": true, "\x00\x00": true, `tru`: true, `trux`: false, `nul`: true, "\"\xff\"": false, "\"\xc3": true,
-		strings.Repeat("[", maxDepth+1): false, strings.Repeat("[", maxDepth): true, `{"a":1}}`: false, `[1}`: false,
-	} {
-		checkCopyJSON(t, text)
-		_, err := copyJSON(io.Discard, strings.NewReader(text), 0)
-		if torn {
-			require.ErrorIs(t, err, errTorn, "%.40q", text)
-		} else {
-			require.NotErrorIs(t, err, errTorn, "%.40q", text)
-		}
-	}
-}
-
-func checkCopyJSON(t testing.TB, text string) {
-	t.Helper()
-	var out, want bytes.Buffer
-	isUTF8, err := copyJSON(&out, iotest(strings.NewReader(text)), 0)
-	if !json.Valid([]byte(text)) {
-		require.Error(t, err, "%.80q", text)
-		return
-	}
-	require.NoError(t, err, "%.80q", text)
-	require.NoError(t, json.Compact(&want, []byte(text)))
-	require.Equal(t, want.String(), out.String())
-	require.Equal(t, isUTF8, json.Valid(out.Bytes()) && strings.ToValidUTF8(text, "") == text)
-	var cut bytes.Buffer
-	_, err = copyJSON(&cut, strings.NewReader(text), 8)
-	require.NoError(t, err)
-	require.True(t, json.Valid(cut.Bytes()), "%.80q", cut.String())
-}
-
-// iotest gives a byte at a time.
-func iotest(r io.Reader) io.Reader { return oneByte{r} }
-
-type oneByte struct{ io.Reader }
-
-func (o oneByte) Read(p []byte) (int, error) { return o.Reader.Read(p[:min(1, len(p))]) }
-
-func FuzzCopyJSON(f *testing.F) {
-	for _, text := range []string{referenceResult, `[1,{"a":"\u00e9"}]`, "\"\xc3\xa9\xff\"", `-0.0e-1`, "{\"a\":\x00"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) { checkCopyJSON(t, text) })
 }
 
 func TestReadersOfReferenceFolder(t *testing.T) {

@@ -1,8 +1,6 @@
 package offload
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"runtime"
@@ -10,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent/wire"
@@ -166,126 +163,6 @@ func TestKeysOfNamesThatAreNotSafe(t *testing.T) {
 	}
 }
 
-func TestAStoreThatIsMissing(t *testing.T) {
-	t.Parallel()
-	onBoth(t, func(t *testing.T, js stores) {
-		r := newRig(t, js)
-		text := strings.Repeat("x", maxInline+1)
-		_, err := r.load(result(text, ""))
-		require.ErrorIs(t, err, jetstream.ErrBucketNotFound)
-		require.False(t, retry.IsPermanent(err))
-		small, err := r.load(result("small", ""))
-		require.NoError(t, err, "what needs no store does not wait for it")
-		require.Equal(t, "small", small.Stdout)
-		r.create(-1)
-		_, err = r.load(result(text, ""))
-		require.NoError(t, err)
-		require.Equal(t, text, r.object(outKey))
-	})
-}
-
-// The store refuses what it has no room for; nothing of it stays there.
-func TestAStoreThatIsFull(t *testing.T) {
-	t.Parallel()
-	onBoth(t, func(t *testing.T, js stores) {
-		r := newRig(t, js)
-		text := strings.Repeat("x", 4*chunkSize)
-		r.create(1)
-		for room, refused := range map[int64]string{1: "chunk 1", chunkSize + 1000: "chunk 2", 4*chunkSize + 400: "description"} {
-			r.setMaxBytes(room)
-			_, err := r.load(result(text, ""))
-			require.ErrorContains(t, err, refused)
-			require.False(t, retry.IsPermanent(err))
-			require.Zero(t, r.state().Msgs, "room for %d bytes: %v", room, err)
-		}
-		r.setMaxBytes(-1)
-		_, err := r.load(result(text, ""))
-		require.NoError(t, err)
-		require.Equal(t, text, r.object(outKey))
-	})
-}
-
-// Whoever cannot tell whether the description was stored must not take the
-// chunks away.
-func TestALostAcknowledgementOfTheDescription(t *testing.T) {
-	t.Parallel()
-	onBoth(t, func(t *testing.T, js stores) {
-		r := newRig(t, js)
-		r.create(-1)
-		lossy := r.through(&meddling{JetStream: js, publish: func(ctx context.Context, m *nats.Msg) (*jetstream.PubAck, error) {
-			ack, err := js.PublishMsg(ctx, m)
-			if err == nil && !isChunk(m) {
-				return nil, context.DeadlineExceeded
-			}
-			return ack, err
-		}})
-		text := strings.Repeat("x", 2*chunkSize+1)
-		_, err := loaded(t, lossy, string(result(text, "").Encode()))
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		before := r.state().LastSeq
-		got, err := loaded(t, lossy, string(result(text, "").Encode()))
-		require.NoError(t, err)
-		require.Equal(t, outKey, got.StdoutObject)
-		require.Equal(t, before, r.state().LastSeq)
-		require.Equal(t, text, r.object(outKey))
-	})
-}
-
-// What a broken upload has left is removed by the next one.
-func TestAConnectionThatEndsMidway(t *testing.T) {
-	t.Parallel()
-	onBoth(t, func(t *testing.T, js stores) {
-		r := newRig(t, js)
-		r.create(-1)
-		ctx, cancel := context.WithCancel(t.Context())
-		chunks := 0
-		o := r.through(&meddling{JetStream: js, publish: func(ctx context.Context, m *nats.Msg) (*jetstream.PubAck, error) {
-			if chunks++; chunks == 3 {
-				cancel()
-			}
-			return js.PublishMsg(ctx, m)
-		}})
-		text := strings.Repeat("x", 5*chunkSize)
-		file := string(result(text, "").Encode())
-		_, err := o.Load(ctx, "", strings.NewReader(file), nil)
-		require.ErrorIs(t, err, context.Canceled)
-		require.False(t, retry.IsPermanent(err))
-		require.Positive(t, r.state().Msgs)
-		_, err = loaded(t, o, file)
-		require.NoError(t, err)
-		require.EqualValues(t, 6, r.state().Msgs)
-		require.Equal(t, text, r.object(outKey))
-	})
-}
-
-func TestABrokerThatDiesMidway(t *testing.T) {
-	t.Parallel()
-	broker := jstest.StartBroker(t)
-	js := broker.JetStream()
-	r := newRig(t, js)
-	r.create(-1)
-	ctx, cancel := context.WithCancel(t.Context())
-	chunks := 0
-	o := r.through(&meddling{JetStream: js, publish: func(ctx context.Context, m *nats.Msg) (*jetstream.PubAck, error) {
-		if chunks++; chunks == 3 {
-			broker.Kill()
-			cancel() // as the outbox does when the connection is lost
-		}
-		return js.PublishMsg(ctx, m)
-	}})
-	text := strings.Repeat("x", 5*chunkSize)
-	file := string(result(text, "").Encode())
-	_, err := o.Load(ctx, "", strings.NewReader(file), nil)
-	require.Error(t, err)
-	require.False(t, retry.IsPermanent(err))
-	broker.Start()
-	require.Eventually(t, js.Conn().IsConnected, patience, tick)
-	_, err = loaded(t, o, file)
-	require.NoError(t, err)
-	require.Equal(t, text, r.object(outKey))
-	require.EqualValues(t, 6, r.state().Msgs, "nothing is left of the first attempt")
-}
-
 func TestABrokerOfSmallMessages(t *testing.T) {
 	t.Parallel()
 	broker := jstest.StartBroker(t, jstest.WithMaxPayload(64<<10))
@@ -356,23 +233,6 @@ func TestAFileThatTurnsOutToBeNoResultLeavesNothing(t *testing.T) {
 			require.Zero(t, r.state().Msgs, name)
 		}
 	})
-}
-
-func TestScriptedFaultsAreTriedAgain(t *testing.T) {
-	t.Parallel()
-	broken := errors.New("broken")
-	for _, op := range []string{jstest.OpObjectStore, jstest.OpObjectRead, jstest.OpPublish} {
-		fake := jstest.NewFake()
-		r := newRig(t, fake.JetStream())
-		r.create(-1)
-		fake.Fail(op, broken, 1)
-		res := result(strings.Repeat("x", maxInline+1), "")
-		_, err := r.load(res)
-		require.ErrorIs(t, err, broken, op)
-		require.False(t, retry.IsPermanent(err), op)
-		_, err = r.load(res)
-		require.NoError(t, err, op)
-	}
 }
 
 // What stands in the store is not ours and must not say what is removed.

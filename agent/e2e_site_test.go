@@ -1,0 +1,146 @@
+package agent_test
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kanade-go/kanade/agent"
+	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/retry/jstest"
+)
+
+const pcID = "PC-1"
+
+// patience is for things that happen at once on an idle machine.
+const patience = 60 * time.Second
+
+func newConfig(t testing.TB, url string) agent.Config {
+	cfg := agent.DefaultConfig()
+	cfg.ID, cfg.StateDir, cfg.Servers = pcID, t.TempDir(), []string{url}
+	return cfg
+}
+
+// startAgent runs an agent until the test ends, or until the returned function
+// is called.
+func startAgent(t testing.TB, cfg agent.Config, opts ...agent.Option) (*agent.Agent, func()) {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	a, err := agent.New(cfg, append([]agent.Option{agent.WithLogger(log)}, opts...)...)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+	t.Cleanup(stop)
+	return a, stop
+}
+
+func ready(t testing.TB, a *agent.Agent) {
+	t.Helper()
+	select {
+	case <-a.Ready():
+	case <-time.After(patience):
+		require.Fail(t, "the agent does not take commands")
+	}
+}
+
+// createStreams creates what the backend creates.
+func createStreams(t testing.TB, nc *nats.Conn) jetstream.JetStream {
+	t.Helper()
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
+	for _, s := range wire.Streams() {
+		_, err := js.CreateOrUpdateStream(t.Context(), jetstream.StreamConfig{
+			Name: s.Name, Subjects: s.Subjects, MaxAge: s.MaxAge, MaxMsgsPerSubject: s.MaxMsgsPerSubject,
+		})
+		require.NoError(t, err)
+	}
+	for _, b := range wire.Buckets() {
+		_, err := js.CreateOrUpdateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: b.Name, History: b.History})
+		require.NoError(t, err)
+	}
+	return js
+}
+
+// backend is the other side of the wire: a plain NATS client.
+type backend struct {
+	t  *testing.T
+	nc *nats.Conn
+	js jetstream.JetStream
+}
+
+func newBackend(t *testing.T, b *jstest.Broker) *backend {
+	t.Helper()
+	nc := b.Connect()
+	return &backend{t: t, nc: nc, js: createStreams(t, nc)}
+}
+
+func sh(requestID, script string) wire.Command {
+	return wire.Command{ID: "job", Version: "1", RequestID: requestID, Shell: "sh", Script: script, TimeoutSecs: 60}
+}
+
+func (b *backend) send(c wire.Command) {
+	b.t.Helper()
+	if c.Shell == "sh" {
+		needsSh(b.t) // a test that says so earlier waits for less
+	}
+	data, err := c.Encode()
+	require.NoError(b.t, err)
+	require.NoError(b.t, b.nc.Publish(wire.CommandsPC(pcID), data))
+}
+
+// results returns everything stored for a request.
+func (b *backend) results(requestID string) []wire.Result {
+	b.t.Helper()
+	stream, err := b.js.Stream(b.t.Context(), wire.StreamResults)
+	require.NoError(b.t, err)
+	info, err := stream.Info(b.t.Context(), jetstream.WithSubjectFilter(wire.ResultSubject(requestID)))
+	require.NoError(b.t, err)
+	var out []wire.Result
+	for seq, left := uint64(1), info.State.Subjects[wire.ResultSubject(requestID)]; left > 0; left-- {
+		msg, err := stream.GetMsg(b.t.Context(), seq, jetstream.WithGetMsgSubject(wire.ResultSubject(requestID)))
+		require.NoError(b.t, err)
+		r, err := wire.DecodeResult(msg.Data)
+		require.NoError(b.t, err)
+		out = append(out, r)
+		seq = msg.Sequence + 1
+	}
+	return out
+}
+
+// result waits for the first result of a request.
+func (b *backend) result(requestID string) wire.Result {
+	b.t.Helper()
+	var found []wire.Result
+	require.Eventually(b.t, func() bool {
+		found = b.results(requestID)
+		return len(found) > 0
+	}, patience, 5*time.Millisecond, "no result of %s", requestID)
+	return found[0]
+}
+
+// last waits for a message on a subject and returns its data.
+func (b *backend) last(stream, subject string) []byte {
+	b.t.Helper()
+	var data []byte
+	require.Eventually(b.t, func() bool {
+		s, err := b.js.Stream(b.t.Context(), stream)
+		require.NoError(b.t, err)
+		msg, err := s.GetLastMsgForSubject(b.t.Context(), subject)
+		if err == nil {
+			data = msg.Data
+		}
+		return err == nil
+	}, patience, 5*time.Millisecond, "nothing on %s", subject)
+	return data
+}
