@@ -163,3 +163,25 @@ func TestOutboxonlyPublishesWhenTheBrokerComes(t *testing.T) {
 	second.endsWell()
 	second.requireLines(`0 still pending.*`)
 }
+
+func TestFleetMeasuresItsRounds(t *testing.T) {
+	t.Parallel()
+	broker := jstest.StartBroker(t)
+	c := connect(t, broker.URL())
+	c.createStreams()
+	p := start(t, "fleet", "-server", broker.URL(), "-agents", "20", "-rounds", "2", "-state", filepath.Join(t.TempDir(), "state"))
+	p.endsWell()
+	p.requireLines(`20 agents take commands`, `round 1: 20 results`, `round 2: 20 results`)
+	require.Len(t, c.payloads(wire.StreamResults), 40)
+}
+
+func TestWhitelabelIsTheAgentUnderAnotherName(t *testing.T) {
+	t.Parallel()
+	help := start(t, "whitelabel", "--help")
+	help.endsWell()
+	require.Contains(t, help.stdout.String(), "acme-agent")
+	require.NotContains(t, help.stdout.String(), "kanade-agent")
+	version := start(t, "whitelabel", "version")
+	version.endsWell()
+	version.requireLines(`.*1\.0\.0`)
+}
