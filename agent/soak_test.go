@@ -32,6 +32,8 @@ type soak struct {
 	luck  *rand.Rand // of this step
 	open  map[string][]byte
 	to    map[string]string // subject by request
+	heard map[string]bool   // requests that the agent has been sent for certain
+	live  bool              // the agent's subscriptions are in force
 	did   map[string]int
 	marks []mark
 }
@@ -55,7 +57,7 @@ func TestSoak(t *testing.T) {
 }
 
 func newSoak(t *testing.T) *soak {
-	s := &soak{office: newOffice(t), open: map[string][]byte{}, to: map[string]string{}, did: map[string]int{}}
+	s := &soak{office: newOffice(t), open: map[string][]byte{}, to: map[string]string{}, heard: map[string]bool{}, did: map[string]int{}}
 	s.broker.Start()
 	s.connect()
 	s.createFleet()
@@ -115,7 +117,8 @@ func (s *soak) command() {
 	s.sendOpen(subject, doc{"script": script, "exec_id": fmt.Sprintf("x-%d", s.luck.IntN(1000))})
 }
 
-// sendOpen sends a command without waiting until the broker has it.
+// sendOpen sends a command. It goes to the agent for certain when the broker takes it
+// while the agent listens; such a one is never sent again. A group may be left.
 func (s *soak) sendOpen(subject string, command doc) {
 	id := fmt.Sprintf("s-%d", len(s.to))
 	command["script"] = fmt.Sprintf("echo %s- >> '%s'\n%s", id, s.path("counts"), command["script"])
@@ -123,7 +126,22 @@ func (s *soak) sendOpen(subject string, command doc) {
 	maps.Copy(full, command)
 	data := encode(s.t, full)
 	s.open[id], s.to[id] = data, subject
+	listens := s.listens()
 	_ = s.nc.Publish(subject, data) // lost without a broker; it is repeated
+	if listens && subject != "commands.group.lab" && s.nc.FlushTimeout(time.Second) == nil {
+		s.heard[id] = true
+		s.did["sent once for all"]++
+	}
+}
+
+// listens asks after each restart of the broker until the agent answers: the reply
+// comes behind the subscriptions that it asked for again.
+func (s *soak) listens() bool {
+	if !s.live {
+		_, err := s.nc.Request("agents."+pcID+".ping", nil, 100*time.Millisecond)
+		s.live = err == nil
+	}
+	return s.live
 }
 
 // kill ends a command at a time that nobody knows.
@@ -159,6 +177,7 @@ func (s *soak) restart() {
 	for range s.luck.IntN(6) {
 		s.command()
 	}
+	s.live = false
 	if s.luck.IntN(2) == 0 {
 		s.broker.Stop()
 	} else {
