@@ -66,6 +66,7 @@ func (s *soak) tryPut(bucket, key string, value doc) {
 // repeat sends again what has no result yet, as a sender does who waits for it. What
 // the agent has heard has to end in a result by itself.
 func (s *soak) repeat() {
+	s.hear()
 	for id, data := range s.open {
 		if !s.heard[id] {
 			_ = s.nc.Publish(s.to[id], data)

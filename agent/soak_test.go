@@ -32,7 +32,8 @@ type soak struct {
 	luck  *rand.Rand // of this step
 	open  map[string][]byte
 	to    map[string]string // subject by request
-	heard map[string]bool   // requests that the agent has been sent for certain
+	told  []string          // requests that went out while the agent listened
+	heard map[string]bool   // those that it had received when it answered the next ping
 	live  bool              // the agent's subscriptions are in force
 	did   map[string]int
 	marks []mark
@@ -117,8 +118,7 @@ func (s *soak) command() {
 	s.sendOpen(subject, doc{"script": script, "exec_id": fmt.Sprintf("x-%d", s.luck.IntN(1000))})
 }
 
-// sendOpen sends a command. It goes to the agent for certain when the broker takes it
-// while the agent listens; such a one is never sent again. A group may be left.
+// sendOpen sends a command without waiting until anybody has it.
 func (s *soak) sendOpen(subject string, command doc) {
 	id := fmt.Sprintf("s-%d", len(s.to))
 	command["script"] = fmt.Sprintf("echo %s- >> '%s'\n%s", id, s.path("counts"), command["script"])
@@ -126,22 +126,23 @@ func (s *soak) sendOpen(subject string, command doc) {
 	maps.Copy(full, command)
 	data := encode(s.t, full)
 	s.open[id], s.to[id] = data, subject
-	listens := s.listens()
-	_ = s.nc.Publish(subject, data) // lost without a broker; it is repeated
-	if listens && subject != "commands.group.lab" && s.nc.FlushTimeout(time.Second) == nil {
-		s.heard[id] = true
-		s.did["sent once for all"]++
+	if s.live && subject != "commands.group.lab" { // a group may be left
+		s.told = append(s.told, id)
 	}
+	_ = s.nc.Publish(subject, data) // lost without a broker; it is repeated
 }
 
-// listens asks after each restart of the broker until the agent answers: the reply
-// comes behind the subscriptions that it asked for again.
-func (s *soak) listens() bool {
-	if !s.live {
-		_, err := s.nc.Request("agents."+pcID+".ping", nil, 100*time.Millisecond)
-		s.live = err == nil
+// hear pings the agent. Its reply comes behind the subscriptions that it asked for
+// after a restart of the broker, and behind everything that was sent to it before.
+func (s *soak) hear() {
+	_, err := s.nc.Request("agents."+pcID+".ping", nil, time.Second)
+	if s.live = err == nil; s.live {
+		for _, id := range s.told {
+			s.heard[id] = true
+		}
+		s.did["heard"] += len(s.told)
 	}
-	return s.live
+	s.told = nil
 }
 
 // kill ends a command at a time that nobody knows.
@@ -174,10 +175,11 @@ func (s *soak) editSchedule() {
 
 // restart ends the broker with commands on their way, in order or not.
 func (s *soak) restart() {
+	s.hear()
 	for range s.luck.IntN(6) {
 		s.command()
 	}
-	s.live = false
+	s.live, s.told = false, nil
 	if s.luck.IntN(2) == 0 {
 		s.broker.Stop()
 	} else {
