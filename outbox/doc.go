@@ -63,7 +63,7 @@
 // without one. A [Reader] lists, shows and exports records and finds what is
 // damaged; it takes no lock and changes nothing. [Reader.Requeue] moves stuck
 // records back to the pending ones; a Drain in another process finds them within
-// 70 s. A record is in at least one of the two places at any moment; a death or a
+// a minute. A record is in at least one of the two places at any moment; a death or a
 // power cut in the middle can leave it in both, and it is delivered twice, under
 // one message ID. [Reader.Repair] takes the lock, so that the folder has to be
 // closed, and loses nothing: what is damaged moves to stuck/, and only what is the
@@ -84,7 +84,7 @@
 //
 // Regular files *.json that others put into the folder are records too,
 // whatever their name; they are found at Open, at the start of a Drain or
-// Flush, and within 70 s during a Drain. Let them appear under their name by a
+// Flush, and within a minute during a Drain. Let them appear under their name by a
 // rename. Files *.json.tmp are removed at Open. A record x.json in quarantine is
 // stuck/x.json and its reason stuck/x.reason. The file .lock keeps other
 // processes out (flock, on Windows LockFileEx) and stays.

@@ -10,7 +10,7 @@ import (
 
 // Requeue moves stuck records back among the pending ones and returns how many.
 // It needs no lock: an [Outbox.Drain] under way in another process finds them
-// within 70 s, any other at its start. Each record is in at least one of the two
+// within a minute, any other at its start. Each record is in at least one of the two
 // places at any moment, also after a power cut, and never takes the place of
 // another: when its file name is held by a pending record, which goes first, the
 // error is an [fs.ErrExist]. Entries that are pending already are passed over.

@@ -20,7 +20,7 @@ func (t tree) outboxRequeueCommand() *cobra.Command {
 		Use:   "requeue <name>... | --all",
 		Short: "Move stuck records back to the pending ones",
 		Long: `Moves records out of quarantine, for a first try without waiting for the daily
-one. A running agent finds them within 70 seconds, a stopped one at its start. If
+one. A running agent finds them within a minute, a stopped one at its start. If
 they are refused again they come back.
 
 With --json the answer is one JSON object: requeued and pending (those that were
@@ -182,7 +182,7 @@ func (r requeued) print(out io.Writer, asJSON bool) error {
 		_, err := fmt.Fprintln(out, "nothing is stuck")
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%s requeued; a running agent finds them within 70 seconds, a stopped one at its start\n",
+	_, err := fmt.Fprintf(out, "%s requeued; a running agent finds them within a minute, a stopped one at its start\n",
 		counted(len(r.Requeued), "record"))
 	return err
 }

@@ -172,7 +172,7 @@ func TestOutboxRequeue(t *testing.T) {
 	out, err := b.do(t, "outbox", "requeue", "req-3", "req-1")
 	require.NoError(t, err)
 	require.Equal(t, "results: req-3 requeued\nresults: req-1 is pending already\n"+
-		"1 record requeued; a running agent finds them within 70 seconds, a stopped one at its start\n", out)
+		"1 record requeued; a running agent finds them within a minute, a stopped one at its start\n", out)
 	require.FileExists(t, filepath.Join(dir, "outbox", "req-3.json"))
 	require.NoFileExists(t, filepath.Join(dir, "outbox", "stuck", "req-3.reason"))
 	out, err = b.do(t, "outbox", "requeue", "--all", "--json")
