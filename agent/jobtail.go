@@ -21,7 +21,7 @@ func (a *Agent) jobTailTask(p *parts) supervise.Task {
 	largest := maxPayload(p.transport)
 	r := responder.Responder{
 		Transport: p.transport, Subject: wire.JobTailSubject(a.cfg.ID), Every: jobTailEvery, Burst: jobTailBurst,
-		Logger: a.log.With("component", "job tail"),
+		Settled: p.report.denials.settled, Logger: a.log.With("component", "job tail"),
 		Answer: func(_ context.Context, request []byte) ([]byte, error) {
 			limit := wire.MaxJobTailReply
 			if n := largest(); n > 0 {

@@ -15,9 +15,10 @@ func (a *Agent) telemetryTasks(p *parts) []supervise.Task {
 	}
 	host := telemetry.New(telemetry.Config{
 		PCID: a.cfg.ID, Version: a.cfg.Version, Transport: p.transport, Logger: a.log.With("component", "telemetry"),
-		Settings: p.currentSettings,
+		Settings: p.currentSettings, Settled: p.report.denials.settled,
 		Complete: func(h *wire.Heartbeat) {
 			p.updates.beats.Add(1)
+			h.QuarantinedVersions = p.quarantined(a.cfg.Version)
 			if a.opts.verifier != nil { // only it knows
 				h.CommandKeys, h.Enforcing = nil, nil
 			}
@@ -27,6 +28,8 @@ func (a *Agent) telemetryTasks(p *parts) []supervise.Task {
 	if a.cfg.LogKeepDays == 0 {
 		file = ""
 	}
-	tail := logtail.New(logtail.Config{PCID: a.cfg.ID, File: file, Transport: p.transport, Logger: a.log.With("component", "logs")})
+	tail := logtail.New(logtail.Config{
+		PCID: a.cfg.ID, File: file, Transport: p.transport, Settled: p.report.denials.settled, Logger: a.log.With("component", "logs"),
+	})
 	return append(host.Tasks(), supervise.Task{Name: "log requests", Run: tail.Run}, a.jobTailTask(p))
 }

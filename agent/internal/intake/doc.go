@@ -23,17 +23,22 @@
 // stand in a subject are left out, and so is what goes beyond 256 groups; both with
 // a warning.
 //
+// A group that is left and joined again at once is read like one that is joined, if
+// a command of it was let go meanwhile.
+//
 // What was sent to a group while the host was away, before it was a member, may be
 // replayed: the filter counts from where the consumer is in the stream.
 //
+// # A consumer that the broker does not change
+//
+// Where the role may not change the consumer, or the broker refuses new filters, the
+// replay goes on with those that it has, and they are asked for again, once a minute
+// in the end. What passes the consumer meanwhile is read as for a join when they are
+// granted.
+//
 // # Refused subscriptions
 //
-// A broker that gets new permissions while a connection stands does not take up the
-// subscriptions that it has refused on it. Where the Transport tells of refusals
-// (OnDenied, as that of [retry.FromNATS]), each refused subject is named once in the
-// log and subscribed to anew after 2 s, then less and less often, once a minute in
-// the end: all that are refused with one flush. It stands when a second has passed
-// after the flush without a refusal. While nothing is refused, nothing is done.
+// What the broker refuses is asked for again, as package subscribed tells.
 //
 // # What it does not do
 //

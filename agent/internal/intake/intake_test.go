@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +27,7 @@ type bench struct {
 	out    chan delivery.Delivery
 	live   *Live
 	replay *Replay
+	refuse atomic.Bool // changes of the consumer
 	killed []string
 	mu     sync.Mutex
 }

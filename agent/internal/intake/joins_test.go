@@ -1,16 +1,20 @@
 package intake
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent/internal/delivery"
+	"github.com/kanade-go/kanade/agent/internal/subscribed/denytest"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/retry"
 	"github.com/kanade-go/kanade/retry/jstest"
@@ -155,9 +159,9 @@ func TestAJoinIsReadWhenTheBrokerIsBack(t *testing.T) {
 // What nobody may read is waited for no longer than the refusal takes.
 func TestARoleThatMayNotReadTheStream(t *testing.T) {
 	member := newMembership()
-	var denials *denying
+	var denials *denytest.Transport
 	set := func(b *bench) {
-		denials = newDenying(b.fake.Conn())
+		denials = denytest.New(b.fake.Conn())
 		b.replay.Transport = denials
 	}
 	runSet(t, member, set, func(t *testing.T, b *bench) {
@@ -165,7 +169,7 @@ func TestARoleThatMayNotReadTheStream(t *testing.T) {
 		b.fake.Fail(jstest.OpStream, errors.New("silence"), -1)
 		member.set("canary")
 		time.Sleep(time.Second)
-		denials.deny(retry.Denial{Subject: "$JS.API.STREAM.INFO.EXEC", Err: nats.ErrPermissionViolation})
+		denials.Deny(retry.Denial{Subject: "$JS.API.STREAM.INFO.EXEC", Err: nats.ErrPermissionViolation})
 		synctest.Wait()
 		b.fake.Fail(jstest.OpStream, nil, 0)
 		time.Sleep(time.Hour)
@@ -173,4 +177,133 @@ func TestARoleThatMayNotReadTheStream(t *testing.T) {
 		b.publish(wire.CommandsGroup("canary"), "3")
 		require.ElementsMatch(t, []string{"3 live", "3 replay"}, names(b.settled()))
 	})
+}
+
+// rejoining is a host whose admission takes nothing yet, so that a command of its
+// group waits in both ways when the group is left.
+func rejoining(t *testing.T, test func(t *testing.T, b *bench, member *membership)) {
+	t.Helper()
+	member := newMembership("canary")
+	set := func(b *bench) {
+		b.out = make(chan delivery.Delivery)
+		b.live.Out, b.replay.Out = b.out, b.out
+	}
+	runSet(t, member, set, func(t *testing.T, b *bench) {
+		b.createStream()
+		time.Sleep(time.Minute)
+		b.publish(wire.CommandsGroup("canary"), "1")
+		test(t, b, member)
+	})
+}
+
+// comes takes what comes in an hour, and settles it.
+func (b *bench) comes() map[string]int {
+	all := map[string]int{}
+	for end := time.After(time.Hour); ; {
+		select {
+		case d := <-b.out:
+			all[string(d.Data)+" "+string(d.Source)]++
+			d.Answer(delivery.Ack)
+		case <-end:
+			return all
+		}
+	}
+}
+
+// The group is left and joined again before the consumer has followed: its filters
+// never change, and what it delivers in between is let go.
+func TestACommandOfAGroupThatIsOutForAMomentComes(t *testing.T) {
+	for name, out := range map[string]time.Duration{"no time": 0, "a moment": 10 * time.Millisecond, "longer": 2 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			rejoining(t, func(t *testing.T, b *bench, member *membership) {
+				member.set()
+				synctest.Wait() // both ways have let go of the command
+				time.Sleep(out)
+				member.set("canary")
+				all := b.comes() // once more where the consumer has followed
+				require.Contains(t, all, "1 replay")
+				require.Len(t, all, 1)
+			})
+		})
+	}
+}
+
+// The same while the newest command of a group that was just joined is read.
+func TestACommandOfAGroupThatIsOutForAMomentComesWhileItIsRead(t *testing.T) {
+	rejoining(t, func(t *testing.T, b *bench, member *membership) {
+		for range 3 {
+			member.set()
+			synctest.Wait()
+			member.set("canary")
+			time.Sleep(time.Second) // it is read, and waits
+		}
+		require.Equal(t, map[string]int{"1 replay": 1}, b.comes())
+	})
+}
+
+func TestACommandOfAGroupThatIsOutForGoodDoesNotCome(t *testing.T) {
+	rejoining(t, func(t *testing.T, b *bench, member *membership) {
+		member.set()
+		synctest.Wait()
+		require.Empty(t, b.comes())
+		member.set("wave1")
+		require.Empty(t, b.comes())
+		member.set("canary")
+		require.Empty(t, b.comes(), "it is older than the join")
+	})
+}
+
+// The consumer of an earlier run goes on with its filters while the broker refuses
+// new ones; then what was sent to a group that it did not have is read.
+func TestWhatPassedAConsumerThatWasNotUpdatedIsRead(t *testing.T) {
+	member := newMembership("canary")
+	set := func(b *bench) {
+		b.createStream()
+		_, err := b.fake.JetStream().CreateOrUpdateConsumer(b.t.Context(), wire.StreamExec, consumerConfig(pcID, nil))
+		require.NoError(t, err)
+		b.replay.JetStream = refusing{b.fake.JetStream(), &b.refuse}
+		b.refuse.Store(true)
+	}
+	runSet(t, member, set, func(t *testing.T, b *bench) {
+		time.Sleep(10 * time.Second)
+		b.fake.Disconnect() // nobody hears it live
+		operator := b.fake.NewClient()
+		for subject, data := range map[string]string{wire.CommandsGroup("canary"): "group", wire.CommandsAll(): "all"} {
+			_, err := operator.JetStream().Publish(t.Context(), subject, []byte(data))
+			require.NoError(t, err)
+		}
+		b.fake.Reconnect()
+		time.Sleep(10 * time.Second)
+		require.Equal(t, []string{"all replay"}, names(b.settled()), "the old filters go on")
+		b.refuse.Store(false)
+		time.Sleep(30 * time.Second)
+		require.Equal(t, []string{"group replay"}, names(b.settled()))
+	})
+}
+
+// refusing does not let anybody change a consumer.
+type refusing struct {
+	*jstest.JetStream
+	now *atomic.Bool
+}
+
+func (r refusing) CreateOrUpdateConsumer(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	if r.now.Load() {
+		return nil, errors.New("the server refuses it")
+	}
+	return r.JetStream.CreateOrUpdateConsumer(ctx, stream, cfg)
+}
+
+func TestWhatIsOwedIsBounded(t *testing.T) {
+	var j joins
+	for n := range 2 * maxOwed {
+		j.owe(fmt.Sprint(n))
+		j.owe("canary")
+	}
+	require.Len(t, j.owed, maxOwed)
+	group, ok := j.next([]string{"canary"})
+	require.True(t, ok)
+	require.Equal(t, "canary", group)
+	_, ok = j.next([]string{"canary"})
+	require.False(t, ok)
 }

@@ -2,12 +2,14 @@ package intake
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/kanade-go/kanade/agent/internal/delivery"
+	"github.com/kanade-go/kanade/agent/internal/subscribed"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/retry"
 )
@@ -37,26 +39,21 @@ type Live struct {
 	// hand-over.
 	open func(group string) (*joined, error)
 
-	refused *refusals
-	deaf    func() // ends the hearing of refusals
-
 	mu      sync.Mutex
-	subs    map[string]*subscribed // by subject
+	subs    *subscribed.Set
 	groups  map[string]*joined
 	changed chan struct{} // closed at the next change of groups
 	known   bool          // the groups have been answered
 	problem string        // with the groups, as last reported
-	lost    int           // dropped by subscriptions that have ended
 }
 
 // Subscribe opens the subscriptions; they work from the next connect on. Ctx
 // ends the hand-over of what arrives.
 func (l *Live) Subscribe(ctx context.Context) error {
 	l.mu.Lock() // a status may be asked for already
-	l.subs, l.groups, l.changed = make(map[string]*subscribed), make(map[string]*joined), make(chan struct{})
+	l.subs = subscribed.New(l.Transport, l.Settled, l.Logger)
+	l.groups, l.changed = make(map[string]*joined), make(chan struct{})
 	l.mu.Unlock()
-	l.refused = newRefusals()
-	l.deaf = l.hearRefusals()
 	l.open = func(group string) (*joined, error) { return l.openGroup(ctx, group) }
 	receive := func(m *nats.Msg) { l.receive(ctx, m) }
 	for _, subject := range []string{wire.CommandsAll(), wire.CommandsPC(l.PCID)} {
@@ -95,13 +92,13 @@ func (l *Live) kill(m *nats.Msg) {
 // Dropped is how many messages were lost because more arrived than could be
 // buffered. The replay has the last one of each subject.
 func (l *Live) Dropped() int {
-	n := 0
-	for _, sub := range l.all() {
-		n += sub.Dropped()
-	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return n + l.lost
+	subs := l.subs
+	l.mu.Unlock()
+	if subs == nil {
+		return 0
+	}
+	return subs.Dropped()
 }
 
 // Drain ends the subscriptions. What the broker has sent by then is still handed
@@ -109,16 +106,16 @@ func (l *Live) Dropped() int {
 // must be the hand-over, by the context of Subscribe. After it nothing more is
 // handed over. Run must have ended.
 func (l *Live) Drain(ctx context.Context) {
-	if l.deaf != nil {
-		l.deaf()
+	if l.subs != nil {
+		l.subs.Drain(ctx)
 	}
-	var all sync.WaitGroup
-	for _, sub := range l.all() {
-		all.Go(func() {
-			if err := sub.Drain(ctx); err != nil {
-				l.Logger.Warn("a subscription has not handed over everything that it had received", "error", err)
-			}
-		})
+}
+
+// subscribe listens to a subject.
+func (l *Live) subscribe(subject string, pending int, handle func(*nats.Msg)) (*subscribed.Subscription, error) {
+	s, err := l.subs.Subscribe(subject, pending, handle)
+	if err != nil {
+		return nil, fmt.Errorf("intake: %w", err)
 	}
-	all.Wait()
+	return s, nil
 }

@@ -10,13 +10,14 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/kanade-go/kanade/agent/internal/subscribed"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/retry"
 )
 
 // joined is the subscription of one group.
 type joined struct {
-	of    *subscribed
+	of    *subscribed.Subscription
 	leave context.CancelFunc // ends the hand-over
 }
 
@@ -29,7 +30,7 @@ var groupBackoff = retry.Backoff{Min: time.Second, Max: 30 * time.Second, Factor
 func (l *Live) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var healing sync.WaitGroup
-	healing.Go(func() { l.heal(ctx) })
+	healing.Go(func() { _ = l.subs.Run(ctx) })
 	defer healing.Wait()
 	defer cancel()
 	return l.follow(ctx)
@@ -68,8 +69,9 @@ func (l *Live) join(ctx context.Context, groups []string) error {
 	fresh, err := l.openAll(names)
 	l.settleIn(ctx, fresh)
 	for _, g := range left {
-		l.end(g.of.sub, atOnce)
-		l.forgetRefusal(g.of.subject)
+		if err := g.of.Stop(); err != nil {
+			l.Logger.Warn("the subscription of a group that was left has not ended in good order", "error", err)
+		}
 	}
 	return err
 }
@@ -92,21 +94,11 @@ func (l *Live) openAll(names []string) (map[string]*joined, error) {
 	return fresh, errors.Join(errs...)
 }
 
-// flusher is the optional ability of a transport to wait until the broker has
-// seen everything sent so far.
-type flusher interface {
-	Flush(ctx context.Context) error
-}
-
-// flushTimeout bounds the wait for a broker that does not answer. At the next
-// connect it hears of the subscriptions before anything else.
-const flushTimeout = 2 * time.Second
-
 // settleIn makes fresh part of what is joined, when the broker knows of it, and
 // tells of it: at the first time also of none.
 func (l *Live) settleIn(ctx context.Context, fresh map[string]*joined) {
 	if len(fresh) > 0 {
-		if err := l.flush(ctx); err != nil {
+		if err := l.subs.Flush(ctx); err != nil {
 			l.Logger.Debug("the broker has not confirmed the subscriptions of groups", "error", err)
 		}
 		l.Logger.Info("joined groups", "groups", slices.Sorted(maps.Keys(fresh)))
@@ -119,18 +111,6 @@ func (l *Live) settleIn(ctx context.Context, fresh map[string]*joined) {
 	l.known = true
 	maps.Copy(l.groups, fresh)
 	l.announce()
-}
-
-// flush returns when the broker has seen every subscription, or need not: at the
-// next connect it hears of them first.
-func (l *Live) flush(ctx context.Context) error {
-	f, ok := l.Transport.(flusher)
-	if connected, _ := l.Transport.State(); !ok || !connected {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
-	defer cancel()
-	return f.Flush(ctx)
 }
 
 // report warns of a problem when it is another one than before.
@@ -179,7 +159,6 @@ func (l *Live) leave(names []string) []*joined {
 			continue
 		}
 		delete(l.groups, name)
-		delete(l.subs, g.of.subject)
 		g.leave()
 		left, gone = append(left, g), append(gone, name)
 	}

@@ -26,39 +26,57 @@ type CommandSource interface {
 // minute when everything else fails.
 const JoinWindow = time.Minute
 
+// denialNotifier is the optional ability of a transport to tell what the broker
+// refuses.
+type denialNotifier interface {
+	OnDenied(h func(retry.Denial)) (stop func())
+}
+
+// errLeft says that the host is not a member of the group any more.
+var errLeft = errors.New("intake: the host has left the group")
+
 // readJoins reads the newest command of each group that the consumer takes in. New
 // filters count from where the consumer is in the stream: what came before that,
-// and before the subscription stood, comes neither live nor replayed.
-func (r *Replay) readJoins(ctx context.Context, joins *joins) {
+// and before the subscription stood, comes neither live nor replayed. So it does for
+// a group that was left and is joined again before the consumer has followed.
+func (r *Replay) readJoins(ctx context.Context) {
 	for ctx.Err() == nil {
-		if group, ok := joins.next(); ok {
-			r.readJoin(ctx, group)
+		groups, changed := r.Groups.ask()
+		if group, ok := r.joins.next(groups); ok {
+			if errors.Is(r.readJoin(ctx, group), errLeft) {
+				r.joins.owe(group)
+			}
 			continue
 		}
 		select {
 		case <-ctx.Done():
-		case <-joins.wake:
+		case <-r.joins.wake:
+		case <-changed:
 		}
 	}
 }
 
-// readJoin hands on the newest command of a group, until it has an owner or the
-// host leaves the group.
-func (r *Replay) readJoin(ctx context.Context, group string) {
-	for ctx.Err() == nil && r.isMember(group) {
+// readJoin hands on the newest command of a group, until it has an owner, or
+// nobody may read it, or the host leaves the group.
+func (r *Replay) readJoin(ctx context.Context, group string) error {
+	for ctx.Err() == nil {
 		m, err := r.newest(ctx, group)
-		if err != nil && ctx.Err() == nil {
-			r.Logger.Warn("what was sent to a group just before this host has joined it may be missing",
-				"group", group, "error", err)
+		if err == nil && m != nil {
+			err = r.handOver(ctx, m)
 		}
-		if m == nil || r.handOver(ctx, m) != delivery.Nak {
-			return
+		switch {
+		case errors.Is(err, errLeft), err == nil, ctx.Err() != nil:
+			return err
+		case !errors.Is(err, errAgain):
+			r.Logger.Warn("what was sent to a group just before this host has joined it may be missing", "group", group, "error", err)
+			return err
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(nakDelay):
 		}
 	}
+	return ctx.Err()
 }
 
 func (r *Replay) isMember(group string) bool {
@@ -67,7 +85,8 @@ func (r *Replay) isMember(group string) bool {
 }
 
 // newest returns the newest command of a group; nil: there is none for a host that
-// has just become a member. It asks until it has an answer, or is refused.
+// has just become a member. It asks until it has an answer, or is refused, or
+// errLeft.
 func (r *Replay) newest(ctx context.Context, group string) (*jetstream.RawStreamMsg, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -81,7 +100,7 @@ func (r *Replay) newest(ctx context.Context, group string) (*jetstream.RawStream
 	subject := wire.CommandsGroup(group)
 	m, err := retry.Forever(ctx, "newest message of "+subject, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
 		if !r.isMember(group) {
-			return nil, nil
+			return nil, retry.Permanent(errLeft)
 		}
 		return r.lastOf(ctx, subject)
 	}, retry.WithTransport(r.Transport), retry.WithLogger(r.Logger))
@@ -134,8 +153,12 @@ func (r *Replay) joinedFrom(now time.Time) time.Time {
 	return now.Add(-JoinWindow)
 }
 
-// handOver hands a command on, as receive does, and returns what its receiver says.
-func (r *Replay) handOver(ctx context.Context, m *jetstream.RawStreamMsg) delivery.Settlement {
+// errAgain says that a command has no owner yet.
+var errAgain = errors.New("intake: the command was not taken")
+
+// handOver hands a command on, as receive does, and returns nil when it has an
+// owner, errAgain or errLeft.
+func (r *Replay) handOver(ctx context.Context, m *jetstream.RawStreamMsg) error {
 	answer := make(chan delivery.Settlement, 1)
 	d := delivery.Delivery{
 		Data: m.Data, Subject: m.Subject, Source: delivery.Replay, Stamp: m.Time,
@@ -144,25 +167,29 @@ func (r *Replay) handOver(ctx context.Context, m *jetstream.RawStreamMsg) delive
 	for {
 		groups, changed := r.Groups.ask()
 		if !wire.AddressedTo(m.Subject, r.PCID, groups) {
-			return delivery.Ack
+			return errLeft
 		}
 		select {
 		case r.Out <- d:
 			return r.await(ctx, answer)
 		case <-ctx.Done():
-			return delivery.Nak
+			return ctx.Err()
 		case <-changed:
 		}
 	}
 }
 
 // await waits as long for an answer as the server would.
-func (r *Replay) await(ctx context.Context, answer <-chan delivery.Settlement) delivery.Settlement {
+func (r *Replay) await(ctx context.Context, answer <-chan delivery.Settlement) error {
 	select {
 	case s := <-answer:
-		return s
+		if s == delivery.Nak {
+			return errAgain
+		}
+		return nil
 	case <-time.After(ackWait):
+		return errAgain
 	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return delivery.Nak
 }

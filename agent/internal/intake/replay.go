@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,7 +32,8 @@ type Replay struct {
 	// groups, or an earlier time; nil or zero: not known, see [JoinWindow].
 	MemberSince func() time.Time
 
-	twin sync.Once // a host that shares the consumer was reported
+	joins joins
+	twin  sync.Once // a host that shares the consumer was reported
 }
 
 const (
@@ -46,22 +48,30 @@ const (
 // consumer for as long as it takes, and opens them again when they vanish.
 func (r *Replay) Run(ctx context.Context) error {
 	r.awaitGroups(ctx)
-	joins := newJoins()
+	r.joins.wake = make(chan struct{}, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	var reading sync.WaitGroup
-	reading.Go(func() { r.readJoins(ctx, joins) })
+	reading.Go(func() { r.readJoins(ctx) })
 	defer reading.Wait()
 	defer cancel()
-	err := retry.Consume(ctx, r.JetStream, wire.StreamExec, r.configFor(joins), r.receive, r.options(joins)...)
+	err := retry.Consume(ctx, r.JetStream, wire.StreamExec, r.config, r.receive, r.options()...)
 	return fmt.Errorf("intake: replay: %w", err)
 }
 
-func (r *Replay) options(joins *joins) []retry.Option {
+// backoff is shorter than the default: where another node of a cluster has the
+// stream, no reconnect tells that it is back.
+var backoff = retry.Backoff{Min: time.Second, Max: time.Minute, Factor: 2, Jitter: 0.25}
+
+func (r *Replay) options() []retry.Option {
 	return append([]retry.Option{
+		retry.WithBackoff(backoff),
 		retry.WithTransport(r.Transport), retry.WithLogger(r.Logger),
 		retry.WithOnAttempt(func(a retry.Attempt) {
-			if a.Err == nil {
-				joins.takeIn()
+			switch {
+			case a.Err == nil:
+				r.joins.takeIn()
+			case errors.Is(a.Err, retry.ErrConsumerNotUpdated):
+				r.joins.goOn()
 			}
 		}),
 	}, r.Options...)
@@ -93,14 +103,12 @@ func (r *Replay) awaitGroups(ctx context.Context) {
 	}
 }
 
-// configFor answers with the groups that the consumer is to have. Retry asks right
-// before each attempt to make it.
-func (r *Replay) configFor(joins *joins) retry.ConsumerConfig {
-	return func() (jetstream.ConsumerConfig, <-chan struct{}) {
-		groups, changed := r.Groups.ask()
-		joins.ask(groups)
-		return consumerConfig(r.PCID, groups), changed
-	}
+// config is what the consumer is to be. Retry asks right before each attempt to
+// make it.
+func (r *Replay) config() (jetstream.ConsumerConfig, <-chan struct{}) {
+	groups, changed := r.Groups.ask()
+	r.joins.ask(groups)
+	return consumerConfig(r.PCID, groups), changed
 }
 
 // receive hands a command on, as long as it is one for this host: the groups may
@@ -129,8 +137,9 @@ func (r *Replay) receive(ctx context.Context, msg jetstream.Msg) error {
 var errTwin = errors.New("intake: the command is for another host that shares this consumer")
 
 // decline forgets a command for others: the consumer of the reference release
-// takes every one, and a group may just have been left. It gives back what
-// another host with the same consumer waits for.
+// takes every one, and a group may just have been left. It comes again if the host
+// is a member once more before the consumer knows. Decline gives back what another
+// host with the same consumer waits for.
 func (r *Replay) decline(msg jetstream.Msg) error {
 	other, ok := wire.CommandPCID(msg.Subject())
 	if ok && other != r.PCID && wire.ReplayConsumer(other) == wire.ReplayConsumer(r.PCID) {
@@ -141,8 +150,14 @@ func (r *Replay) decline(msg jetstream.Msg) error {
 		return errTwin
 	}
 	r.settle(msg, delivery.Ack)
+	if group, ok := strings.CutPrefix(msg.Subject(), groupPrefix); ok {
+		r.joins.owe(group)
+	}
 	return nil
 }
+
+// groupPrefix starts the subject of every group.
+var groupPrefix = strings.TrimSuffix(wire.CommandsGroup("g"), "g")
 
 func (r *Replay) delivery(msg jetstream.Msg) delivery.Delivery {
 	d := delivery.Delivery{

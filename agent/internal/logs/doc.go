@@ -9,6 +9,8 @@
 //     too much is cut off at the front, at the start of a character.
 //   - Only files with a date in their names are the log's; a stranger beside them,
 //     a link or a pipe is left alone.
+//   - A disk that hangs costs one goroutine; the request is answered after 5 s, and
+//     Run ends when it is to.
 //   - A reply that is not a log begins with "logs.fetch: " and has the header
 //     Nats-Service-Error.
 //

@@ -30,25 +30,28 @@ type Config struct {
 	// File is the template dir/stem.ext of the daily files. Empty: there are none.
 	File      string
 	Transport retry.Transport
-	Logger    *slog.Logger
+	// Settled is called with the subject of requests when the broker had refused it
+	// and does not any more. Nil: nobody is told.
+	Settled func(subject string)
+	Logger  *slog.Logger
 }
 
 // Service answers the requests of one host.
 type Service struct {
-	cfg   Config
-	files files
+	cfg    Config
+	reader *Reader
 }
 
 // New returns a service. It touches neither the disk nor the broker.
 func New(cfg Config) *Service {
-	return &Service{cfg: cfg, files: filesOf(cfg.File)}
+	return &Service{cfg: cfg, reader: NewReader(cfg.File)}
 }
 
 // Run answers until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	r := responder.Responder{
 		Transport: s.cfg.Transport, Subject: wire.LogsFetchSubject(s.cfg.PCID), Answer: s.answer,
-		Every: answerEvery, Burst: answerBurst, Logger: s.cfg.Logger,
+		Every: answerEvery, Burst: answerBurst, Settled: s.cfg.Settled, Logger: s.cfg.Logger,
 	}
 	return r.Run(ctx)
 }
@@ -73,7 +76,7 @@ func (s *Service) tail(request []byte) ([]byte, error) {
 	if s.cfg.File == "" {
 		return nil, fmt.Errorf("%w: log.path is not set, or keep_days is 0", ErrNoLog)
 	}
-	return s.files.tail(q.TailLines, s.limit())
+	return s.reader.tail(q.TailLines, s.limit())
 }
 
 // limit is how large a reply may be.

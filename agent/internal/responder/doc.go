@@ -9,6 +9,8 @@
 //     must be one subject, and not one of the fleet's own or of the broker's.
 //   - An error of the answer is its text, with the header Nats-Service-Error, so
 //     that a caller can tell it from an answer.
+//   - A subject that the broker has refused is answered when it is allowed, without
+//     a reconnect, as package subscribed tells.
 //
 // # Limits
 //

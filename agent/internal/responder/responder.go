@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/kanade-go/kanade/agent/internal/subscribed"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/retry"
 )
@@ -28,9 +30,12 @@ type Responder struct {
 	// Answer gets the request's data.
 	Answer func(ctx context.Context, request []byte) ([]byte, error)
 	// Burst requests are answered at once, then one in Every.
-	Every  time.Duration
-	Burst  int
-	Logger *slog.Logger
+	Every time.Duration
+	Burst int
+	// Settled is called with the subject when the broker had refused it and does not
+	// any more. Nil: nobody is told.
+	Settled func(subject string)
+	Logger  *slog.Logger
 
 	ready   time.Time // see pace
 	dropped int
@@ -39,22 +44,25 @@ type Responder struct {
 
 // Run answers until ctx ends.
 func (r *Responder) Run(ctx context.Context) error {
+	subs := subscribed.New(r.Transport, r.Settled, r.Logger)
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	var standing sync.WaitGroup
+	defer func() {
+		cancel() // or the handler would wait for ever, and the end of the subscription for it
+		standing.Wait()
+		subs.Stop()
+	}()
 	requests := make(chan *nats.Msg)
-	sub, err := r.Transport.Subscribe(r.Subject, pending, func(m *nats.Msg) {
+	sub, err := subs.Subscribe(r.Subject, pending, func(m *nats.Msg) {
 		select {
 		case requests <- m:
 		case <-ctx.Done():
 		}
 	})
 	if err != nil {
-		return fmt.Errorf("responder: subscribe %s: %w", r.Subject, err)
+		return fmt.Errorf("responder: %w", err)
 	}
-	defer func() {
-		cancel() // or the handler would wait for ever, and Stop for it
-		_ = sub.Stop()
-	}()
+	standing.Go(func() { _ = subs.Run(ctx) })
 	for r.serve(ctx, requests) {
 		r.noteDropped(sub.Dropped())
 	}

@@ -151,6 +151,7 @@ type bench struct {
 	service   *Service
 	stop      func()
 	complete  func(*wire.Heartbeat)
+	log       *slog.Logger
 
 	mu         sync.Mutex // of what was received; see sleep
 	sleeps     int
@@ -162,7 +163,7 @@ type bench struct {
 
 func newBench(t *testing.T, prepare ...func(*bench)) *bench {
 	t.Helper()
-	b := &bench{T: t, dial: newDial(), fake: jstest.NewFake(), host: newFakeHost()}
+	b := &bench{T: t, dial: newDial(), fake: jstest.NewFake(), host: newFakeHost(), log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	b.backend = b.fake.NewClient()
 	b.processes = &fakeProcesses{fakeHost: b.host, table: map[int32]fakeProcess{}}
 	for _, p := range prepare {
@@ -170,11 +171,10 @@ func newBench(t *testing.T, prepare ...func(*bench)) *bench {
 	}
 	sub, err := b.backend.Conn().Subscribe(">", 10_000, b.receive)
 	require.NoError(t, err)
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	b.service = New(Config{
-		PCID: "PC-1", Version: "1.2.3", Transport: b.fake.Conn(), Settings: b.get, Host: b.host, Processes: b.processes, Logger: log, Complete: b.complete,
+		PCID: "PC-1", Version: "1.2.3", Transport: b.fake.Conn(), Settings: b.get, Host: b.host, Processes: b.processes, Logger: b.log, Complete: b.complete,
 	})
-	g := supervise.NewGroup(context.Background(), log, b.service.Tasks()...)
+	g := supervise.NewGroup(context.Background(), b.log, b.service.Tasks()...)
 	b.stop = func() {
 		g.Stop()
 		require.NoError(t, sub.Stop())

@@ -16,7 +16,8 @@ const (
 // answerPings answers whatever the request says.
 func (s *Service) answerPings(ctx context.Context) error {
 	r := responder.Responder{
-		Transport: s.cfg.Transport, Subject: wire.PingSubject(s.cfg.PCID), Every: pingEvery, Burst: pingBurst, Logger: s.cfg.Logger,
+		Transport: s.cfg.Transport, Subject: wire.PingSubject(s.cfg.PCID), Every: pingEvery, Burst: pingBurst,
+		Settled: s.cfg.Settled, Logger: s.cfg.Logger,
 		Answer: func(context.Context, []byte) ([]byte, error) { return s.identity().Encode(), nil },
 	}
 	return r.Run(ctx)

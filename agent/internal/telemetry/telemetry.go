@@ -24,7 +24,10 @@ type Config struct {
 	// Host and Processes measure. Nil: this host.
 	Host      Host
 	Processes Processes
-	Logger    *slog.Logger
+	// Settled is called with the subject of pings when the broker had refused it and
+	// does not any more. Nil: nobody is told.
+	Settled func(subject string)
+	Logger  *slog.Logger
 }
 
 // Service is the telemetry of one host.
