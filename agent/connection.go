@@ -68,8 +68,8 @@ func (a *Agent) borrow(p *parts) (err error) {
 	return nil
 }
 
-// connectionTasks end Run when the connection is closed for good, and make one
-// of our own prove itself after a sleep or a change of networks.
+// connectionTasks end Run when the connection is closed for good, and make it prove
+// itself after a sleep or a change of networks.
 func (a *Agent) connectionTasks(p *parts) []supervise.Task {
 	tasks := []supervise.Task{{Name: "closed connection", Policy: supervise.Fatal, Run: func(ctx context.Context) error {
 		select {
@@ -79,12 +79,19 @@ func (a *Agent) connectionTasks(p *parts) []supervise.Task {
 			return ErrConnectionClosed
 		}
 	}}}
-	if p.own != nil {
-		watch := &natskit.Watch{Conn: p.own, Logger: a.log.With("component", "connection")}
-		tasks = append(tasks, supervise.Task{Name: "sleep and network changes", Run: watch.Run})
+	watch := &natskit.Watch{Logger: a.log.With("component", "connection")}
+	switch {
+	case p.own != nil:
+		watch.Conn = p.own
+	case p.borrowed != nil:
+		watch.Conn = p.borrowed
+	default: // a transport of somebody else's
+		return tasks
 	}
-	return tasks
+	return append(tasks, supervise.Task{Name: watchTask, Run: watch.Run})
 }
+
+const watchTask = "sleep and network changes"
 
 // withoutProxyPassword takes user and password out of the variables that name a
 // proxy. The proxy itself stays: scripts may need it, with a login of their own.

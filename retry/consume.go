@@ -1,10 +1,10 @@
 package retry
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -48,6 +48,11 @@ const (
 // made (where to start, replay policy, number of waiting pulls). Any other conflict, such as a push consumer of that name,
 // is waited out like a missing stream, and reported.
 //
+// Where a consumer of that name stands and does not get its new configuration, because the server refuses the update, the
+// role may not ask for it, or nobody answers, its messages are handed on as before, those of its old filters too, and the
+// update is asked for again after the pauses of the backoff: WithOnAttempt is told of ErrConsumerNotUpdated, and of the success
+// in the end. That takes a js with the method Consumer of jetstream.JetStream, and a consumer that settles in the same way (AckPolicy).
+//
 // A consumer whose update the server cannot store is used as it is where it delivers what cfg wants. Where it does not, and
 // the server has lost the consumer's folder, Consume deletes it and makes it anew, as the package comment tells; nothing
 // else makes it delete a consumer. The first deletion is at once, further ones 4, 8, 16, 32, 60, 60 … s apart, each ±25 %.
@@ -56,8 +61,8 @@ const (
 //
 // A nil error of handle says that the message is settled, or that handle's side will settle it. An error gives it back:
 // the server delivers it again after the pause that the backoff has for this number of deliveries. handle may block; its
-// context is ctx. After the end of ctx it is not called any more, and messages that wait for it go back to the server
-// after the consumer's ack wait, as do those that were on their way on a connection when it died.
+// context is ctx. After the end of ctx it is not called any more, and messages that wait for it are given back, which may
+// take a second. What was on its way on a connection when it died comes again after the consumer's ack wait.
 //
 // Consume returns ctx's error, or early a permanent one, as WaitForConsumer.
 func Consume(ctx context.Context, js ConsumerSource, stream string, cfg ConsumerConfig,
@@ -95,6 +100,7 @@ type consumption struct {
 	o        options
 	name     string // of the consumer, once known
 	failures int    // sessions in a row that ended with an error
+	behind   int    // times in a row that the server did not bring the consumer to cfg
 
 	removed   time.Time // when the consumer was deleted; zero: not lately
 	deletions int       // by Consume itself
@@ -122,13 +128,25 @@ func (c *consumption) session(ctx context.Context) (handled bool, err error) {
 	stop := w.start(reading, end, consumer.CachedInfo())
 	defer stop()
 	defer end(nil)
-	pull := append([]jetstream.PullMessagesOpt{jetstream.PullMaxMessages(DefaultPullBatch), jetstream.PullExpiry(pullExpiry)}, c.o.pull...)
-	it, err := consumer.Messages(pull...)
+	it, err := consumer.Messages(c.pull(consumer.CachedInfo())...)
 	if err != nil {
 		return false, classify(fmt.Errorf("pull from %s: %w", c.what(), err))
 	}
 	defer it.Stop()
 	return c.read(ctx, reading, it)
+}
+
+// pull keeps to the limits of the consumer, which may be the server's or the account's: a pull that goes beyond them gets
+// no answer that nats.go would tell.
+func (c *consumption) pull(info *jetstream.ConsumerInfo) []jetstream.PullMessagesOpt {
+	batch, expiry := DefaultPullBatch, pullExpiry
+	if info != nil && info.Config.MaxRequestBatch > 0 {
+		batch = min(batch, info.Config.MaxRequestBatch)
+	}
+	if info != nil && info.Config.MaxRequestExpires > 0 {
+		expiry = max(min(expiry, info.Config.MaxRequestExpires), time.Second) // the least of nats.go
+	}
+	return append([]jetstream.PullMessagesOpt{jetstream.PullMaxMessages(batch), jetstream.PullExpiry(expiry)}, c.o.pull...)
 }
 
 // read hands messages on until reading ends, and then what had arrived by then.
@@ -137,6 +155,7 @@ func (c *consumption) read(ctx, reading context.Context, it jetstream.MessagesCo
 		m, err := it.Next(jetstream.NextContext(reading))
 		switch {
 		case ctx.Err() != nil:
+			c.giveBack(it, m)
 			return handled, ctx.Err()
 		case err == nil:
 			handled = true
@@ -161,7 +180,11 @@ func (c *consumption) readRest(ctx context.Context, it jetstream.MessagesContext
 		draining, cancel := context.WithTimeout(ctx, drainTimeout)
 		m, err := it.Next(jetstream.NextContext(draining))
 		cancel()
-		if err != nil || ctx.Err() != nil {
+		if ctx.Err() != nil {
+			c.giveBack(it, m)
+			return handled
+		}
+		if err != nil {
 			return handled
 		}
 		handled = true
@@ -169,9 +192,32 @@ func (c *consumption) readRest(ctx context.Context, it jetstream.MessagesContext
 	}
 }
 
+// giveBackTime bounds the wait for what is on its way when Consume is to end.
+const giveBackTime = time.Second
+
+// giveBack returns what was pulled and will not be handed on, m first if there is one. Left alone, it would come to whoever
+// reads on only after the ack wait: the command that is sent while a host's agent is replaced, say, that much later.
+func (c *consumption) giveBack(it jetstream.MessagesContext, m jetstream.Msg) {
+	if !c.connected() { // nobody would hear of it
+		return
+	}
+	it.Drain()
+	ending, cancel := context.WithTimeout(context.Background(), giveBackTime)
+	defer cancel()
+	for err := error(nil); err == nil; m, err = it.Next(jetstream.NextContext(ending)) {
+		if m != nil {
+			_ = m.Nak() // or it comes after the ack wait
+		}
+	}
+}
+
 func (c *consumption) deliver(ctx context.Context, m jetstream.Msg) {
 	err := c.handle(ctx, m)
-	if err == nil || ctx.Err() != nil {
+	if err == nil {
+		return
+	}
+	if ctx.Err() != nil {
+		_ = m.Nak() // for whoever reads on; or it comes after the ack wait
 		return
 	}
 	deliveries := uint64(1)
@@ -196,7 +242,7 @@ func (c *consumption) breathe(ctx context.Context, reason error) error {
 	var changed <-chan struct{}
 	wait := c.o.spread()
 	switch {
-	case errors.Is(reason, errReconnected), errors.Is(reason, errElected), errors.Is(reason, errConfigChanged):
+	case isAny(reason, errReconnected, errElected, errConfigChanged, errAskAgain):
 	default:
 		if c.failures++; c.failures > 1 {
 			wait = c.o.backoff.Jittered(c.failures - 1)
@@ -214,17 +260,6 @@ func (c *consumption) breathe(ctx context.Context, reason error) error {
 	return err
 }
 
-// ensure returns the consumer, with the configuration that cfg answers at the last moment.
-func (c *consumption) ensure(ctx context.Context, w *watch) (jetstream.Consumer, error) {
-	cfg, _ := c.cfg()
-	c.name = cmp.Or(cfg.Name, cfg.Durable)
-	return waitFor(ctx, c.what(), c.stream, func(ctx context.Context) (jetstream.Consumer, error) {
-		w.look()
-		if err := checkFilters(w.cfg); err != nil {
-			return nil, err
-		}
-		return whileConnected(ctx, c.o.transport, func(ctx context.Context) (jetstream.Consumer, error) {
-			return c.upsert(ctx, w.cfg)
-		})
-	}, c.opts)
+func isAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }

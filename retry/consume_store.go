@@ -5,7 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -22,23 +23,36 @@ var remakeBackoff = Backoff{Min: 4 * time.Second, Max: time.Minute, Factor: 2, J
 // The server gives the error of its file system as it is, with the code that it has for any refusal; nats-server 2.15:
 //
 //	500 10012 open /data/jetstream/$G/streams/WORK/obs/reader/meta.inf.tmp: no such file or directory
-var (
-	unwritable = regexp.MustCompile(`[/\\]meta\.(inf|sum|key)(\.tmp)?: `)
-	// Unix, Windows and Wine. Windows may speak another language, when it has no English one: that is not recognised.
-	folderGone = regexp.MustCompile(`[/\\]meta\.(inf|sum|key)(\.tmp)?: (?i:no such file or directory|the system cannot find the path specified|path not found)\.?$`)
-)
+var storeFiles = []string{"meta.inf", "meta.sum", "meta.key"}
+
+// Unix, Windows and Wine. Windows may speak another language, when it has no English one: that is not recognised.
+var folderGone = []string{"no such file or directory", "the system cannot find the path specified", "path not found"}
 
 // storeFailed reports that the server could not write what a consumer is to be. The consumer goes on as it was.
-func storeFailed(err error) bool { return refusedWith(err, unwritable) }
+func storeFailed(err error) bool { return len(storeErrors(err)) > 0 }
 
 // folderLost reports that the server has nowhere to write it any more. A full disk, a refused permission and every other
 // failure pass, and the consumer's place is still there after them; this one does not pass, and its place is in the
 // server's memory only.
-func folderLost(err error) bool { return refusedWith(err, folderGone) }
+func folderLost(err error) bool {
+	return slices.ContainsFunc(storeErrors(err), func(text string) bool {
+		return slices.Contains(folderGone, strings.ToLower(strings.TrimSuffix(text, ".")))
+	})
+}
 
-func refusedWith(err error, text *regexp.Regexp) bool {
+// storeErrors is what a refusal says after the name of a file of the consumer's store.
+func storeErrors(err error) (texts []string) {
 	var refusal *jetstream.APIError
-	return errors.As(err, &refusal) && refusal.ErrorCode == jetstream.JSErrCodeConsumerCreate && text.MatchString(refusal.Description)
+	if !errors.As(err, &refusal) || refusal.ErrorCode != jetstream.JSErrCodeConsumerCreate {
+		return nil
+	}
+	for _, file := range storeFiles {
+		before, text, found := strings.Cut(strings.Replace(refusal.Description, file+".tmp: ", file+": ", 1), file+": ")
+		if found && (strings.HasSuffix(before, "/") || strings.HasSuffix(before, `\`)) {
+			texts = append(texts, text)
+		}
+	}
+	return texts
 }
 
 // withoutStore goes on after the server could not store an update of the existing consumer.

@@ -121,9 +121,12 @@ type shop struct {
 }
 
 func (s *shop) CreateOrUpdateConsumer(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
-	if s.refusal != nil {
+	s.mu.Lock()
+	refusal := s.refusal
+	s.mu.Unlock()
+	if refusal != nil {
 		if _, err := s.Consumer(ctx, stream, cfg.Durable); err == nil {
-			return nil, s.refusal
+			return nil, refusal
 		}
 	}
 	c, err := s.JetStream.CreateOrUpdateConsumer(ctx, stream, cfg)
@@ -133,6 +136,13 @@ func (s *shop) CreateOrUpdateConsumer(ctx context.Context, stream string, cfg je
 		s.made = append(s.made, time.Now())
 	}
 	return c, err
+}
+
+// refuse changes what an update is refused with; nil: it is not.
+func (s *shop) refuse(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusal = err
 }
 
 func (s *shop) DeleteConsumer(ctx context.Context, stream, name string) error {

@@ -3,6 +3,7 @@ package retry_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -349,6 +350,42 @@ func TestConsumeHandsOverNothingAfterTheEnd(t *testing.T) {
 	})
 }
 
+// What is pulled and not handled when a process ends is for the next one, and not after the ack wait, an hour here.
+func TestConsumeLeavesNothingBehindForTheAckWait(t *testing.T) {
+	t.Parallel()
+	b := jstest.StartBroker(t)
+	nc := b.Connect()
+	js := newJetStream(t, nc)
+	putStream(t, js, workStream)
+	slow := readerConfig
+	slow.AckWait = time.Hour
+	handling, ctx := make(chan struct{}), within(t)
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error)
+	go func() {
+		ended <- retry.Consume(ctx, js, "WORK", retry.FixedConsumer(slow), func(ctx context.Context, _ jetstream.Msg) error {
+			close(handling)
+			<-ctx.Done()
+			return ctx.Err()
+		}, retry.WithTransport(retry.FromNATS(nc)))
+	}()
+	const waiting = 20
+	for n := range waiting {
+		put(t, js, "work.a", fmt.Sprint(n))
+	}
+	<-handling
+	require.Eventually(t, func() bool {
+		c, err := js.Consumer(t.Context(), "WORK", "reader")
+		return err == nil && c.CachedInfo().NumAckPending == waiting
+	}, generous, time.Millisecond, "all are pulled")
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+	c := consume(t, js, retry.FixedConsumer(slow))
+	for n := range waiting {
+		c.await(fmt.Sprint(n))
+	}
+}
+
 func TestConsumePausesMoreAndMoreWhenItFailsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := jstest.NewFake()
@@ -436,7 +473,7 @@ func TestConsumeEndsEarlyOnlyForWhatNoAttemptCanCure(t *testing.T) {
 	require.True(t, retry.IsPermanent(err))
 }
 
-// A denied request is silence: it is tried again with a deadline, not waited for.
+// A denied request is silence: it is tried again, and not waited for.
 func TestConsumeWithoutPermissionKeepsTrying(t *testing.T) {
 	t.Parallel()
 	b := jstest.StartBroker(t, jstest.WithConfig(`
@@ -448,9 +485,16 @@ func TestConsumeWithoutPermissionKeepsTrying(t *testing.T) {
 	admin := newJetStream(t, b.Connect(nats.UserInfo("admin", "admin")))
 	putStream(t, admin, workStream)
 	nc := b.Connect(nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
-	c := consume(t, newJetStream(t, nc), retry.FixedConsumer(readerConfig), retry.WithTransport(retry.FromNATS(nc)),
-		retry.WithAttemptTimeout(50*time.Millisecond))
-	require.Eventually(t, func() bool { return len(c.failed()) >= 3 }, generous, time.Millisecond)
-	require.ErrorIs(t, c.failed()[0].Err, context.DeadlineExceeded)
-	c.stop()
+	for _, row := range []struct {
+		opts []retry.Option
+		want error
+	}{
+		{[]retry.Option{retry.WithTransport(retry.FromNATS(nc)), retry.WithAttemptTimeout(0)}, nats.ErrPermissionViolation}, // it is told
+		{[]retry.Option{retry.WithAttemptTimeout(50 * time.Millisecond)}, context.DeadlineExceeded},
+	} {
+		c := consume(t, newJetStream(t, nc), retry.FixedConsumer(readerConfig), row.opts...)
+		require.Eventually(t, func() bool { return len(c.failed()) >= 3 }, generous, time.Millisecond)
+		require.ErrorIs(t, c.failed()[0].Err, row.want)
+		c.stop()
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,6 +20,7 @@ type watch struct {
 	cfg     jetstream.ConsumerConfig
 	changed <-chan struct{} // of cfg
 	elected chan struct{}
+	due     <-chan time.Time // when to ask for cfg again; nil: the consumer is as cfg wants it
 }
 
 func (c *consumption) newWatch() *watch { return &watch{of: c, elected: make(chan struct{}, 1)} }
@@ -64,6 +66,9 @@ func (w *watch) run(ctx context.Context, end context.CancelCauseFunc) {
 			}
 		case <-w.elected:
 			end(errElected)
+			return
+		case <-w.due:
+			end(errAskAgain)
 			return
 		}
 	}

@@ -46,16 +46,27 @@
 //   - The last good view survives everything; View.Stale says since when it could not be refreshed, counted from the loss of
 //     the connection, or from the first read that failed.
 //   - After a reconnect the keys are read at once, within DefaultReadSpread. After a write the key is read, within
-//     DefaultHintSpread; many writes at once are one read, and while they go on the reads move apart, up to 2 s. A read may be behind
-//     its hint: it is repeated after 50 ms, once or twice.
+//     DefaultHintSpread; many writes at once are one read, and while they go on the reads move apart, up to 2 s.
+//   - The replica that answers may be behind its leader. A read that brings nothing new after a hint is repeated after 50 ms, and
+//     the next one is the leader's (DirectReader.ReadKey), for up to 4 keys; for more, everything is read and the leader asked for the
+//     key that was written to last. So a write is not hidden until the next check, and a write that the server refused costs three
+//     requests.
+//   - A view is never set back by a replica. An answer without what was read before is put off, unless the leader says the same,
+//     as after a restore from a backup. A replica that stays behind for 3 s makes the view stale; writes are heard all the same.
+//     Where the leader may not be asked, the third such answer in a row is believed, 100 ms after the first.
 //   - A server hands a message to subscribers before it stores it, so a write may be too early for a new subscription and too
 //     late for the read after it. A second read, 50 ms after the first, and a third within 10 s close that gap.
 //   - Every 60 s a check finds what no hint told of. A view of at most 64 keys and 32 KiB is read whole, one request. For a
 //     larger one the check asks for the bucket's newest message, and every tenth check reads everything, so that keys that
 //     expired or were purged from the stream are noticed. Sequence and time of a message together tell a re-created bucket
-//     from the one before, also when it has as many revisions.
+//     from the one before, also when it has as many revisions. Keys that a re-created bucket does not have, and that already has
+//     more revisions than the old one, stay until the check.
 //   - Where the server refuses the subscription, or a check finds a change that no hint told of, checks come every 10 s.
 //   - Every request has a deadline that each answer renews. Nothing is asked while disconnected.
+//   - A view of more than MaxViewBytes is refused: the last one stays, stale, and the bucket is read again after 10 min.
+//
+// What it cannot know: a server that is cut off from the others of its cluster, with its clients, answers what it has, and the
+// view counts as fresh until the clients are cut off, too. Times are the server's; no clock of the host is compared with them.
 //
 // It costs 0.02 requests/s at rest, with a bucket and without, and one request for a put. It needs these permissions:
 //
@@ -64,12 +75,18 @@
 //	subscribe  the connection's inbox prefix, _INBOX.> by default
 //	subscribe  $JS.EVENT.ADVISORY.STREAM.CREATED.KV_<bucket>, optional, asked for while the bucket is missing
 //	publish    $JS.API.DIRECT.GET.KV_<bucket>.>, instead of the first, is enough for keys without wildcards
-//	publish    $JS.API.STREAM.MSG.GET.KV_<bucket>, only for DirectReader.ReadKey, which reads one key from the stream's
-//	           leader and asks a replica where that is refused
+//	publish    $JS.API.STREAM.MSG.GET.KV_<bucket>, optional: the leader's answers, see above. Without it a replica that is
+//	           behind may hide a write until the next check
 //
 // A refused subject is named in one warning each. For that FromNATS puts an error handler before the connection's own (see
-// its OnDenied). The bucket must allow direct gets, as buckets made by clients of the last years do; one that does not
-// looks like one that is missing. Entries of a mirror are read as the mirror has them. A view is limited to MaxViewBytes.
+// its OnDenied).
+//
+// Which buckets: those that allow direct gets, as all do that clients of the last years have made; one that does not looks like
+// one that is missing. Any history, TTL of the bucket or of a key (nats-server 2.11), with markers or without, which only the
+// check notices. A bucket that is mirrored is watched by its own name, and its mirrors answer for it; watched by the mirror's name
+// it has no keys, because their subjects are the origin's. Buckets of another JetStream domain are out of reach. Whoever writes
+// around the client library can make keys that it would refuse, with any character but a space; they are in the view, so check
+// names before they become paths.
 //
 // For thousands of clients of one broker use WithHintSpread: a write to a key that all of them watch makes each of them send
 // one small request. WithReadSpread does the same for what they send after a reconnect.
@@ -79,7 +96,11 @@
 // Consume keeps a durable pull consumer: it makes it again when it or its stream was deleted, opens it again after a
 // reconnect, an election or 30 s of silence, and brings it to a new configuration, such as other filters, in place. Its
 // messages go to a handler one at a time, whose error gives a message back. WithPull changes its pulls, WithReopenSpread
-// spreads what many hosts do after a reconnect.
+// spreads what many hosts do after a reconnect. Its pulls keep to the limits that the server or the consumer has for them
+// (max_request_batch, max_expires), which nats.go would meet with silence. A consumer that stands and does not get its new
+// configuration (a refusal, a missing permission, silence) is read as it is, and asked for again; for that Consume needs to
+// publish to $JS.API.CONSUMER.INFO.<stream>.<consumer>. When Consume ends it gives back what it has pulled and not handed on,
+// so that whoever reads on need not wait for the ack wait.
 //
 // A deleted consumer is made again 2 s later. nats-server 2.15 tells of the deletion before it has removed the consumer's
 // folder, which takes it up to a second; one of the same name that is made meanwhile loses its folder to that. Such a

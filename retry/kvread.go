@@ -27,7 +27,7 @@ func (k *kvRead) readMark(ctx context.Context) error {
 	if _, err := m.keyOf(k.bucket, k.patterns); err != nil {
 		return err
 	}
-	k.mark = KVMark{Sequence: m.entry.Revision, Time: m.entry.Created, Subject: m.subject}
+	k.mark = m.mark()
 	return nil
 }
 
@@ -74,6 +74,18 @@ func (m KVMark) isOfEarlierBucket(later KVMark) bool {
 }
 
 func (m KVMark) isZero() bool { return m == KVMark{} }
+
+// behind reports that m is an earlier message than known; see Entry.behind.
+func (m KVMark) behind(known KVMark) bool {
+	return m.Sequence < known.Sequence && m.Time.Before(known.Time)
+}
+
+func (m KVMark) later(other KVMark) KVMark {
+	if other.behind(m) {
+		return m
+	}
+	return other
+}
 
 func (m KVMark) equal(other KVMark) bool {
 	return m.Sequence == other.Sequence && m.Time.Equal(other.Time) && m.Subject == other.Subject

@@ -17,7 +17,8 @@ var ErrViewTooLarge = errors.New("retry: the watched keys hold too much")
 // MaxViewBytes bounds what one view holds, keys and values.
 const MaxViewBytes = 64 << 20
 
-// KVReader is what WatchKV needs of a connection; DirectReader is the real one.
+// KVReader is what WatchKV needs of a connection; DirectReader is the real one. One that has a ReadKey as DirectReader has is
+// asked by it for what its other answers leave open.
 type KVReader interface {
 	// ReadKV reads from a bucket. jetstream.ErrBucketNotFound says that nobody answers for it.
 	ReadKV(ctx context.Context, q KVQuery) (KVSnapshot, error)
@@ -40,6 +41,7 @@ type KVQuery struct {
 type KVSnapshot struct {
 	Entries  map[string]Entry // the keys that have a value
 	Mark     KVMark           // for a query that asks for it, and as it was before a read of several requests
+	Newest   KVMark           // the newest message that was read, ends of keys included; zero if there was none
 	Requests int              // what it took
 	Bytes    int              // of all messages that were read, the ends of keys included
 	Denied   []Denial         // subjects that were refused although the read went well in another way
@@ -167,10 +169,14 @@ func (k *kvRead) add(m kvMessage) error {
 }
 
 func (k *kvRead) snapshot() KVSnapshot {
+	var newest KVMark
+	for _, m := range k.entries {
+		newest = newest.later(m.mark())
+	}
 	maps.DeleteFunc(k.entries, func(_ string, m kvMessage) bool { return m.gone })
 	live := make(map[string]Entry, len(k.entries))
 	for key, m := range k.entries {
 		live[key] = m.entry
 	}
-	return KVSnapshot{Entries: live, Mark: k.mark, Requests: k.requests, Bytes: k.bytes, Denied: k.denied}
+	return KVSnapshot{Entries: live, Mark: k.mark, Newest: newest, Requests: k.requests, Bytes: k.bytes, Denied: k.denied}
 }

@@ -37,6 +37,8 @@ type kvMessage struct {
 	entry   Entry
 }
 
+func (m kvMessage) mark() KVMark { return m.entry.mark(m.subject) }
+
 // readReply reads one answer to a direct get: a message, or one of the errors above.
 func readReply(m *nats.Msg) (kvMessage, error) {
 	if m == nil {

@@ -17,7 +17,8 @@ type Entry struct {
 // absent.
 type View struct {
 	// Entries by key, without the bucket's name. Never nil. The map belongs to who gets the View; the values are shared with
-	// later views and must not be changed.
+	// later views and must not be changed. A key may have any character that a subject can have, also those that the client
+	// library refuses.
 	Entries map[string]Entry
 
 	// Stale is zero while the view is fresh. Otherwise the view is the last good one, and this is since when it cannot be
@@ -50,20 +51,16 @@ func sameEntries(a, b map[string]Entry) bool {
 	return maps.EqualFunc(a, b, Entry.same)
 }
 
-// anyBehind reports that some key of read is earlier than in known.
-func anyBehind(read, known map[string]Entry) bool {
-	for key, e := range read {
-		if old, ok := known[key]; ok && e.behind(old) {
-			return true
-		}
-	}
-	return false
+func (e Entry) mark(subject string) KVMark {
+	return KVMark{Sequence: e.Revision, Time: e.Created, Subject: subject}
 }
 
 // kvView is the view as WatchKV keeps it, and what apply was told last.
 type kvView struct {
+	subject   string // of a key, without the key
 	entries   map[string]Entry
-	have      bool // there was a successful read
+	newest    KVMark // of all messages that were read for the keys, ends of keys included
+	have      bool   // there was a successful read
 	stale     time.Time
 	told      map[string]Entry
 	toldStale time.Time
@@ -86,6 +83,52 @@ func cloneEntries(entries map[string]Entry) map[string]Entry {
 	c := make(map[string]Entry, len(entries))
 	maps.Copy(c, entries)
 	return c
+}
+
+// narrow forgets what is not of the patterns.
+func (v *kvView) narrow(patterns []string) {
+	v.newest = KVMark{}
+	for key, e := range v.entries {
+		if anyMatches(patterns, key) {
+			v.newest = v.newest.later(e.mark(v.subject + key))
+		}
+	}
+}
+
+// lackedBy returns a message that was read before, and that an answer about all keys should have, or a later one of its key.
+func (v *kvView) lackedBy(read map[string]Entry, newest KVMark) (m KVMark, lacks bool) {
+	if newest.behind(v.newest) {
+		return v.newest, true
+	}
+	for key, e := range read {
+		if known, ok := v.entries[key]; ok && e.behind(known) {
+			return known.mark(v.subject + key), true
+		}
+	}
+	return KVMark{}, false
+}
+
+// verdict is what an answer about one key comes to.
+type verdict int
+
+const (
+	unchanged verdict = iota
+	news
+	doubtful // it may be of a replica that is behind
+)
+
+// judge compares an answer about a key with the view. newest is the newest message of the whole answer.
+func (v *kvView) judge(key string, e Entry, has bool, newest KVMark) verdict {
+	known, had := v.entries[key]
+	switch {
+	case has && had && e.same(known), !has && !had:
+		return unchanged
+	case has && had && e.behind(known), // it was there before
+		has && !had && e.mark("").behind(v.newest),   // it was not there any more
+		!has && had && newest.behind(known.mark("")): // and nothing says that it has ended
+		return doubtful
+	}
+	return news
 }
 
 // isOfEarlierBucket reports that e, which is new, belongs to a bucket whose revisions have started over since the view was

@@ -67,9 +67,11 @@ type kvWatch struct {
 	pace     hintPace
 	whole    wholeRead
 	due      kvDue
+	leader   leader
 	settling int // see planCheck
 	deaf     int // short checks left since a change came without a hint
 	behind   int // reads in a row that were behind the view
+	tooLarge bool
 	failures int
 	progress progress
 }
@@ -80,6 +82,8 @@ func newKVWatch(src KVReader, bucket string, keys Keys, apply func(View), o opti
 		reported: map[string]bool{}, box: newHintBox(), pace: hintPace{dirty: map[string]int{}},
 		progress: progress{what: "kv " + bucket, log: o.log, onAttempt: o.onAttempt},
 	}
+	w.leader.src, _ = src.(keyReader)
+	w.view.subject = w.subject("")
 	w.link = linkOf(src, o.transport)
 	t := transportOf(src, o.transport)
 	if c, ok := t.(interface{ Closed() <-chan struct{} }); ok {
@@ -177,7 +181,7 @@ func (w *kvWatch) relink(ctx context.Context) error {
 	if !w.connected {
 		return nil
 	}
-	w.failures, w.behind, w.deaf, w.settling = 0, 0, 0, settlingAtOnce
+	w.failures, w.behind, w.deaf, w.settling, w.leader.after = 0, 0, 0, settlingAtOnce, time.Time{}
 	w.due.whole = time.Now().Add(jitter.N(w.o.readSpread))
 	if len(w.denied()) > 0 || w.hints == nil {
 		return w.hintAnew(ctx)
@@ -201,12 +205,17 @@ func (w *kvWatch) failed(ctx context.Context, began time.Time, err error) error 
 		return nil
 	}
 	w.failures++
-	clear(w.pace.dirty) // the next read is of everything
+	if !errors.Is(err, errBehind) {
+		clear(w.pace.dirty) // the next read is of everything
+	}
 	w.warnOfDenials(denialsIn(err))
 	if isMissingBucket(err) {
 		w.notice.listen()
 	}
 	wait := w.retryPause()
+	if w.tooLarge = errors.Is(err, ErrViewTooLarge); w.tooLarge {
+		wait = max(wait, between(tooLargePause))
+	}
 	w.due.whole = time.Now().Add(wait)
 	w.progress.failed(ctx, err, wait)
 	w.staleSince(began)
@@ -237,7 +246,7 @@ func (w *kvWatch) succeeded(ctx context.Context) {
 	if w.progress.failures > 0 || !w.view.have {
 		w.progress.succeeded(ctx)
 	}
-	w.failures, w.progress.failures = 0, 0
+	w.failures, w.progress.failures, w.tooLarge = 0, 0, false
 	w.notice.stop() // it is there
 	w.view.have, w.view.stale = true, time.Time{}
 }

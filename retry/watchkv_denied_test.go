@@ -36,10 +36,10 @@ func TestWatchKVNamesEachDeniedSubjectOnce(t *testing.T) {
 			allowGet + allowInboxOnly, []string{"global", "groups.*"}, []string{"$KV.settings.global", "$KV.settings.groups.*"},
 		},
 		"one hint": {
-			allowGet + allowHints, []string{"global", "pcs.me"}, []string{"$KV.settings.pcs.me"},
+			allowLeader + allowHints, []string{"global", "pcs.me"}, []string{"$KV.settings.pcs.me"},
 		},
 		"gets without the key in the subject": {
-			allowGetByKey + allowHints, []string{"global", "groups.a"}, []string{"$JS.API.DIRECT.GET.KV_settings"},
+			allowGetByKeyAndLeader + allowHints, []string{"global", "groups.a"}, []string{"$JS.API.DIRECT.GET.KV_settings"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,6 +15,9 @@ const (
 	// a new subscription takes a moment to be known everywhere, and the replica that answered may have been behind.
 	earlyCheck = 6
 
+	// tooLargePause is between reads of what turned out to be too much: each costs MaxViewBytes. A write makes it no shorter.
+	tooLargePause = 10 * time.Minute
+
 	// requestPause keeps a check that takes several requests below 0.05 requests/s.
 	requestPause = 30 * time.Second
 )

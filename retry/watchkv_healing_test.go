@@ -164,6 +164,8 @@ func restartKV(end func(*jstest.Broker), wipe bool) func(*testing.T, *kvPatient)
 	}
 }
 
+var withNewAlone = holds(healingKey, "new")
+
 var withNew = holds(healingKey, "new", "groups.0", "old", "groups.1", "old")
 
 // kvHealings are the rows of the package documentation's table that concern buckets.
@@ -202,7 +204,16 @@ var kvHealings = []kvHealing{
 		}
 		return time.Now()
 	}},
-	{name: "E the same, unheard: only the check can tell", want: holds("groups.0", "again", "groups.1", "again"), requests: 16, heal: func(t *testing.T, p *kvPatient) time.Time {
+	{name: "E re-created while connected, more revisions, other keys", want: withNewAlone, requests: 16, heal: func(t *testing.T, p *kvPatient) time.Time {
+		p.remove(t)
+		p.make(t)
+		for i := range 20 {
+			p.put(t, fmt.Sprint("pcs.", i), "unwatched")
+		}
+		p.put(t, healingKey, "new")
+		return time.Now()
+	}, opts: shortChecks},
+	{name: "E same revisions and keys, unheard: only the check can tell", want: holds("groups.0", "again", "groups.1", "again"), requests: 16, heal: func(t *testing.T, p *kvPatient) time.Time {
 		p.remove(t)
 		p.make(t)
 		for i := range 10 {
@@ -286,4 +297,41 @@ func TestWatchKVHealsFromWhateverHappens(t *testing.T) {
 				seen.Sub(connected).Round(time.Millisecond), took)
 		})
 	}
+}
+
+// A view lives through many restarts of its broker: nothing may add up, here or there.
+func TestWatchKVDoesNotGrowOverRestarts(t *testing.T) {
+	t.Parallel()
+	restarts := *restartsFlag
+	b := jstest.StartBroker(t)
+	js := b.JetStream()
+	kv := createSettings(t, js, 1)
+	var w *watched
+	var nc *nats.Conn
+	mark(t, func() {
+		nc = b.Connect()
+		w = watch(t, retry.FromNATS(nc), "settings", retry.FixedKeys(healingKey, "groups.*"))
+	})
+	round := func(n int) {
+		b.Kill()
+		b.Start()
+		putInBucket(t, kv, healingKey, fmt.Sprint(n))
+		w.requireFresh(holds(healingKey, fmt.Sprint(n)))
+	}
+	for n := range restarts / 10 {
+		round(n)
+	}
+	goroutines, subscriptions := marked(t), nc.NumSubscriptions()
+	sent := len(w.src.sent())
+	for n := restarts / 10; n < restarts; n++ {
+		round(n)
+	}
+	sent = len(w.src.sent()) - sent
+	require.Eventually(t, func() bool { return marked(t) <= goroutines }, generous, 10*time.Millisecond, "goroutines: %d → %d", goroutines, marked(t))
+	require.Equal(t, subscriptions, nc.NumSubscriptions())
+	stream, err := js.Stream(within(t), "KV_settings")
+	require.NoError(t, err)
+	require.Zero(t, stream.CachedInfo().State.Consumers)
+	t.Logf("%d restarts: goroutines %d → %d, %d subscriptions, %d requests in the last %d", restarts, goroutines, marked(t), subscriptions, sent, restarts-restarts/10)
+	require.LessOrEqual(t, sent, 8*(restarts-restarts/10))
 }

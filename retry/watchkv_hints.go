@@ -23,13 +23,21 @@ const (
 type hintBox struct {
 	mu   sync.Mutex
 	keys map[string]int // with the number of hints; an empty key stands for any
+	last string         // key
 	wake chan struct{}
 }
 
 func newHintBox() *hintBox { return &hintBox{keys: map[string]int{}, wake: make(chan struct{}, 1)} }
 
+// put takes a key that nobody can ask for, which a writer can make who does not use nats.go's buckets, for any.
 func (b *hintBox) put(key string) {
+	if !isExact(key) || checkPattern(key) != nil {
+		key = ""
+	}
 	b.mu.Lock()
+	if key != "" {
+		b.last = key
+	}
 	if _, known := b.keys[key]; !known && len(b.keys) >= maxHintedKeys {
 		key = ""
 	}
@@ -41,25 +49,29 @@ func (b *hintBox) put(key string) {
 	}
 }
 
-func (b *hintBox) take() map[string]int {
+func (b *hintBox) take() (keys map[string]int, last string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	keys := b.keys
+	keys = b.keys
 	b.keys = map[string]int{}
-	return keys
+	return keys, b.last
 }
 
 // hintPace decides which keys are read after hints, and when. A read right after a hint may be behind it: a key that has
-// not changed is read again, up to behindReads times; one that was hinted at more than once is read once more.
+// not changed is read again, up to behindReads times; one that was hinted at more than once is read once more. The last of
+// these reads is the leader's, if it can be asked.
 type hintPace struct {
-	dirty map[string]int // reads left when the next one finds no change; behindReads+1 for more than one hint
-	last  time.Time      // read
-	pause time.Duration
+	dirty  map[string]int // reads left when the next one finds no change; behindReads+1 for more than one hint
+	newest string         // hinted at last
+	last   time.Time      // read
+	pause  time.Duration
+	noted  bool // a hint, since then
 }
 
 const severalHints = behindReads + 1
 
 func (p *hintPace) note(hints map[string]int) {
+	p.noted = true
 	for key, n := range hints {
 		before, known := p.dirty[key]
 		if n > 1 || known && before > 0 {
@@ -75,18 +87,31 @@ func (p *hintPace) note(hints map[string]int) {
 
 // begin returns the keys to read now. While hints keep coming the reads move apart.
 func (p *hintPace) begin(now time.Time) (keys []string, all bool) {
-	if now.Sub(p.last) < 2*max(p.pause, minHintPause) {
+	switch {
+	case !p.noted: // it only reads again
+	case now.Sub(p.last) < 2*max(p.pause, minHintPause):
 		p.pause = min(max(2*p.pause, minHintPause), maxHintPause)
-	} else {
+	default:
 		p.pause = 0
 	}
-	p.last = now
+	p.last, p.noted = now, false
 	for key := range p.dirty {
 		keys = append(keys, key)
 	}
 	_, all = p.dirty[""]
 	slices.Sort(keys)
 	return keys, all
+}
+
+// lastReads returns the keys of which no further read is planned.
+func (p *hintPace) lastReads() (keys []string) {
+	for key, left := range p.dirty {
+		if key != "" && left <= 0 {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // again is when to read what may be behind.
@@ -104,7 +129,7 @@ func (p *hintPace) changed(key string) {
 // unchanged notes that a read found nothing new, and reports that there is no use in another one.
 func (p *hintPace) unchanged(key string) (settled bool) {
 	left := min(p.dirty[key], behindReads)
-	if left == 0 {
+	if left <= 0 {
 		delete(p.dirty, key)
 		return true
 	}
@@ -114,13 +139,14 @@ func (p *hintPace) unchanged(key string) (settled bool) {
 
 // takeHints plans a read of the keys that were written to.
 func (w *kvWatch) takeHints(now time.Time) {
-	hints := w.box.take()
+	hints, last := w.box.take()
 	w.unwatch(hints)
 	if len(hints) == 0 {
 		return
 	}
 	w.deaf = 0
 	w.pace.note(hints)
+	w.pace.newest = last
 	at := now.Add(w.hintPause(hints))
 	if earliest := w.pace.last.Add(w.pace.pause); at.Before(earliest) {
 		at = earliest
@@ -149,6 +175,7 @@ func (w *kvWatch) follow(ctx context.Context) error {
 		return nil
 	}
 	w.patterns = wanted
+	w.view.narrow(wanted)
 	w.unwatch(w.pace.dirty)
 	w.due.whole = time.Now()
 	return w.hintAnew(ctx)

@@ -15,7 +15,8 @@ func TestHintsOfEndlessKeysTakeBoundedMemory(t *testing.T) {
 		box.put(fmt.Sprint(i))
 		require.LessOrEqual(t, len(box.keys), maxHintedKeys+1)
 		if i%7 == 0 {
-			pace.note(box.take())
+			hints, _ := box.take()
+			pace.note(hints)
 			require.LessOrEqual(t, len(pace.dirty), maxHintedKeys)
 		}
 	}

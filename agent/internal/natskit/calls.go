@@ -2,17 +2,27 @@ package natskit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/kanade-go/kanade/outbox"
 )
 
 // ErrStuck says that a call into a borrowed connection was given up: nats.go
 // holds the connection's lock, usually for a write to a broker that does not
-// read. Whether the call did its work nobody knows.
-var ErrStuck = errors.New("the connection that was brought along does not take the call; a write to the broker may be blocked (nats.FlusherTimeout)")
+// read. Whether the call did its work nobody knows. It is an
+// [outbox.ErrUnavailable]: what was to be published has no part in it.
+var ErrStuck error = stuckError{}
+
+type stuckError struct{}
+
+func (stuckError) Error() string {
+	return "the connection that was brought along does not take the call; a write to the broker may be blocked (nats.FlusherTimeout)"
+}
+
+func (stuckError) Is(target error) bool { return target == outbox.ErrUnavailable } //nolint:errorlint // this is what errors.Is asks
 
 const (
 	// callLimit bounds a call that has no context. It is the write timeout of a

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/outbox"
 	"github.com/kanade-go/kanade/retry"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
@@ -206,5 +207,29 @@ func TestUnfitSettingsAreNamed(t *testing.T) {
 		found := named(append(fit, c.option)...)
 		require.Len(t, found, 1, c.named)
 		require.Contains(t, found[0], c.named)
+	}
+}
+
+// A connection that takes nothing says nothing about what was to be sent: the box
+// must not put it aside.
+func TestAStuckConnectionIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	c := newCalls()
+	c.limit = time.Millisecond
+	release := make(chan struct{})
+	block := func() (struct{}, error) { <-release; return struct{}{}, nil }
+	_, limited := within(c, block, nil)
+	_, refused := within(c, block, nil)
+	close(release)
+	require.Eventually(t, func() bool { return !c.stuck() }, patience, time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	release = make(chan struct{})
+	_, ended := until(ctx, c, block)
+	close(release)
+	require.Zero(t, c.wait(t.Context()))
+	for _, err := range []error{limited, refused, ended} {
+		require.ErrorIs(t, err, ErrStuck)
+		require.ErrorIs(t, err, outbox.ErrUnavailable)
 	}
 }

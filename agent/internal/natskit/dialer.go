@@ -29,11 +29,14 @@ type dialer struct {
 	report  *report
 	conn    atomic.Pointer[nats.Conn]
 	refused atomic.Bool // the last attempt as a user was; the token is next
+	both    atomic.Bool // there are a user and a token
+	made    atomic.Bool // a connection, since nats.go asked for a delay last
+	last    handshake
 
-	mu        sync.Mutex
-	cancel    context.CancelFunc // of the attempt under way
-	handshake net.Conn           // dialled, and not yet known to be accepted
-	closed    bool
+	mu      sync.Mutex
+	cancel  context.CancelFunc // of the attempt under way
+	shaking net.Conn           // dialled, and not yet known to be accepted
+	closed  bool
 }
 
 var (
@@ -77,6 +80,11 @@ func (d *dialer) Dial(_, address string) (net.Conn, error) {
 		return nil, err
 	}
 	defer done()
+	// Of several servers nats.go tries the next one without a delay: with a node of
+	// a cluster everybody would come to the others in the same moment.
+	if d.made.Swap(false) && !pause(ctx, rand.N(firstSpread)) {
+		return nil, context.Cause(ctx)
+	}
 	if err := d.identify(ctx, &nc.Opts); err != nil {
 		return nil, err
 	}
@@ -87,30 +95,16 @@ func (d *dialer) Dial(_, address string) (net.Conn, error) {
 	// nats.go sets none for a WebSocket's TLS handshake: without it a server that
 	// accepts and says nothing would hold the connection's lock for ever.
 	_ = conn.SetDeadline(time.Now().Add(dialTimeout))
+	d.last.begin()
 	d.shake(conn)
 	return handshaking{conn, d}, nil
-}
-
-// handshaking is a connection that tells when its handshake is over: nats.go then
-// takes the deadline away, before anybody can see that it is connected. Its
-// callbacks come later, when [Conn.Prove] must not close it any more.
-type handshaking struct {
-	net.Conn
-	dialer *dialer
-}
-
-func (h handshaking) SetDeadline(t time.Time) error {
-	if t.IsZero() {
-		h.dialer.shake(nil)
-	}
-	return h.Conn.SetDeadline(t)
 }
 
 // shake notes the connection whose handshake begins; nil: it has ended.
 func (d *dialer) shake(conn net.Conn) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.handshake = conn
+	d.shaking = conn
 }
 
 func (d *dialer) begin() (context.Context, func(), error) {
@@ -131,8 +125,8 @@ func (d *dialer) interrupt() {
 	if d.cancel != nil {
 		d.cancel()
 	}
-	if d.handshake != nil {
-		_ = d.handshake.Close() // nats.go holds its lock until it notices
+	if d.shaking != nil {
+		_ = d.shaking.Close() // nats.go holds its lock until it notices
 	}
 }
 
@@ -158,41 +152,19 @@ func (d *dialer) connect(ctx context.Context, address string) (net.Conn, error) 
 	return conn, nil
 }
 
-// dialHost tries the host's addresses in random order, each with its share of
-// the time: several brokers behind one name share the clients.
-func dialHost(ctx context.Context, address string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	addresses, err := net.DefaultResolver.LookupHost(ctx, host) // an IP address is its own
-	if err != nil {
-		return nil, err
-	}
-	rand.Shuffle(len(addresses), func(i, j int) { addresses[i], addresses[j] = addresses[j], addresses[i] })
-	var failures []error
-	each := net.Dialer{Timeout: dialTimeout / time.Duration(len(addresses))}
-	for _, a := range addresses {
-		conn, err := each.DialContext(ctx, "tcp", net.JoinHostPort(a, port))
-		if err == nil {
-			return conn, nil
-		}
-		failures = append(failures, err)
-	}
-	return nil, errors.Join(failures...)
-}
-
 // delay is asked by nats.go when it has tried every server once.
 func (d *dialer) delay(round int) time.Duration {
 	nc := d.conn.Load()
 	if nc == nil {
 		return 0
 	}
+	d.made.Store(false)
 	err := nc.LastError() // of a handshake: nats.go reports it nowhere else
 	denied := errors.Is(err, nats.ErrAuthorization)
+	other := denied && !d.refused.Load() && d.both.Load() // is tried next, and may be right
 	d.refused.Store(denied && !d.refused.Load())
 	if err != nil {
 		d.report.failed(nc, err)
 	}
-	return d.pace.delay(round, denied, time.Now())
+	return d.pace.delay(round, err != nil && !other && d.last.wasCostly(), time.Now())
 }

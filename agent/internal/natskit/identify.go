@@ -23,7 +23,9 @@ func (d *dialer) identify(ctx context.Context, into *nats.Options) error {
 	if err != nil {
 		return fmt.Errorf("credentials: %w", err)
 	}
-	if fresh.User != "" && fresh.Token != "" {
+	both := fresh.User != "" && fresh.Token != ""
+	d.both.Store(both)
+	if both {
 		if d.refused.Load() {
 			fresh.User, fresh.Password = "", ""
 		} else {

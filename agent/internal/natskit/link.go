@@ -15,18 +15,21 @@ type Link struct {
 	transport retry.Transport
 	ask       func() (url string) // which may take its time; nil: nobody knows
 
+	clock func() reading
+
 	mu        sync.Mutex
 	server    string
 	connected bool
 	ever      bool
 	since     time.Time // of the last change
+	began     reading   // the same
 }
 
 // NewLink returns a link that has never been connected until Run sees it. Server,
 // if not nil, is asked after each connect for the URL of the server; it may take
 // its time.
 func NewLink(t retry.Transport, server func() (url string)) *Link {
-	return &Link{transport: t, ask: server, since: time.Now()}
+	return &Link{transport: t, ask: server, clock: systemClock(), since: time.Now()}
 }
 
 // Closed is closed when the connection is closed for good. If the transport
@@ -56,7 +59,7 @@ func (l *Link) note(connected bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if connected != l.connected {
-		l.connected, l.since = connected, time.Now()
+		l.connected, l.since, l.began = connected, time.Now(), l.clock()
 	}
 	l.ever = l.ever || connected
 }
@@ -85,7 +88,8 @@ func (l *Link) Server() string {
 }
 
 // Offline returns how long the connection has been lost: 0 while it is up,
-// wire.NeverConnected before the first one.
+// wire.NeverConnected before the first one. A sleep of the host counts, as does a
+// clock that was set forward: what is known is rather too old than too new.
 func (l *Link) Offline() time.Duration {
 	connected, _ := l.transport.State() // fresher than what Run noted
 	l.mu.Lock()
@@ -96,7 +100,8 @@ func (l *Link) Offline() time.Duration {
 	case !l.ever:
 		return wire.NeverConnected
 	}
-	return time.Since(l.since)
+	now := l.clock()
+	return max(now.mono-l.began.mono, now.wall.Sub(l.began.wall))
 }
 
 // Since returns the state and when it began.

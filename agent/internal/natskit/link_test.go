@@ -38,3 +38,23 @@ func TestStalenessCountsFromTheLoss(t *testing.T) {
 		require.NoError(t, <-ended)
 	})
 }
+
+// A host that sleeps for a night has not heard of its broker for a night. On most
+// systems the clock that timers go by has stood still meanwhile.
+func TestASleepCountsAsOffline(t *testing.T) {
+	fake := jstest.NewFake()
+	link := NewLink(fake.Conn(), nil)
+	now := reading{wall: time.Unix(1_000_000, 0)}
+	link.clock = func() reading { return now }
+	pass := func(wall, mono time.Duration) { now.wall, now.mono = now.wall.Add(wall), now.mono+mono }
+	link.note(true)
+	pass(time.Hour, time.Hour)
+	fake.Disconnect()
+	link.note(false)
+	pass(time.Minute, time.Minute)
+	require.Equal(t, time.Minute, link.Offline())
+	pass(8*time.Hour, time.Second) // asleep
+	require.Equal(t, 8*time.Hour+time.Minute, link.Offline())
+	pass(-24*time.Hour, time.Minute) // set back
+	require.Equal(t, 2*time.Minute+time.Second, link.Offline(), "it has passed at any rate")
+}

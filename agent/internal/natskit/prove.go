@@ -2,6 +2,7 @@ package natskit
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 )
@@ -15,22 +16,42 @@ const (
 )
 
 // Prove pings the broker and dials again if no answer comes in time. Without a
-// connection it makes the next attempt start at once.
-func (c *Conn) Prove(ctx context.Context) {
+// connection it makes the next attempt start at once. It reports that a connection
+// was up and did not answer.
+func (c *Conn) Prove(ctx context.Context) (dead bool) {
 	c.dialer.interrupt() // it may be trying a way that is gone
 	if c.IsConnected() {
-		if c.answers(ctx) || !pause(ctx, rand.N(redialSpread)) {
-			return
+		if answers(ctx, c.FlushWithContext) == nil || !pause(ctx, rand.N(redialSpread)) {
+			return false
 		}
-		c.dialer.report.log.Warn("the broker did not answer a ping; dialling again", "waited", proveTimeout)
+		dead = true
 	}
-	_ = c.ForceReconnect() // it fails on a closed connection only
+	c.dialer.made.Store(false) // it was spread already
+	_ = c.ForceReconnect()     // it fails on a closed connection only
+	return dead
 }
 
-func (c *Conn) answers(ctx context.Context) bool {
+// Prove is that of [Conn], with two exceptions: a connection that its owner does not
+// want to reconnect is left to the pings of nats.go, and so is one whose lock is held
+// for a write that blocks, because that ends by itself.
+func (b *Borrowed) Prove(ctx context.Context) (dead bool) {
+	if connected, _ := b.State(); connected {
+		err := answers(ctx, b.Flush)
+		if err == nil || errors.Is(err, ErrStuck) || !pause(ctx, rand.N(redialSpread)) {
+			return errors.Is(err, ErrStuck)
+		}
+		dead = true
+	}
+	if b.nc.Opts.AllowReconnect {
+		_ = b.calls.finally(ctx, b.nc.ForceReconnect)
+	}
+	return dead
+}
+
+func answers(ctx context.Context, ping func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, proveTimeout)
 	defer cancel()
-	return c.FlushWithContext(ctx) == nil
+	return ping(ctx)
 }
 
 func pause(ctx context.Context, d time.Duration) bool {

@@ -152,12 +152,19 @@ func (r *report) deny(err error) {
 	}
 }
 
-// deniedSubject is what stands in quotes in the broker's text. Inboxes count as one.
+// acks start the subject of every acknowledgement; the rest is another one each time.
+const acks = "$JS.ACK."
+
+// deniedSubject is what stands in quotes in the broker's text. Inboxes count as one,
+// and so do acknowledgements.
 func deniedSubject(text string) string {
 	_, text, _ = strings.Cut(text, `"`)
 	subject, _, _ := strings.Cut(text, `"`)
 	if strings.HasPrefix(subject, nats.InboxPrefix) {
 		return nats.InboxPrefix + ">"
+	}
+	if strings.HasPrefix(subject, acks) {
+		return acks + ">"
 	}
 	return subject
 }

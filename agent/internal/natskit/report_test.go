@@ -31,9 +31,10 @@ func TestAMissingPermissionIsToldOnceForEachSubject(t *testing.T) {
 	_, err := nc.SubscribeSync("denied.sub")
 	require.NoError(t, err)
 	for round := range 2 {
-		for range 5 {
+		for n := range 5 {
 			require.NoError(t, nc.Publish("denied.pub", nil))
 			require.NoError(t, nc.Publish(nats.NewInbox(), nil))
+			require.NoError(t, nc.Publish(fmt.Sprintf("$JS.ACK.EXEC.reader.1.%d", n), nil))
 		}
 		require.NoError(t, nc.FlushTimeout(patience))
 		if round == 0 {
@@ -42,11 +43,11 @@ func TestAMissingPermissionIsToldOnceForEachSubject(t *testing.T) {
 		}
 	}
 	told := func() int { return strings.Count(log.String(), "does not allow") }
-	require.Eventually(t, func() bool { return told() >= 3 }, patience, time.Millisecond)
-	for _, subject := range []string{"denied.sub", "denied.pub", "_INBOX.>"} {
+	require.Eventually(t, func() bool { return told() >= 4 }, patience, time.Millisecond)
+	for _, subject := range []string{"denied.sub", "denied.pub", "_INBOX.>", "$JS.ACK.>"} {
 		require.Equal(t, 1, strings.Count(log.String(), "subject="+subject), log.String())
 	}
-	require.Equal(t, 3, told())
+	require.Equal(t, 4, told())
 }
 
 func TestTheLastFailureIsKnownUntilTheConnect(t *testing.T) {

@@ -20,20 +20,19 @@ const jump = 2 * time.Second
 
 // prover is a connection that can show that it is alive.
 type prover interface {
-	Prove(ctx context.Context)
+	// Prove reports that the connection was up and did not answer.
+	Prove(ctx context.Context) (dead bool)
 }
 
 // Watch notices that the host slept, that its clock was set or that its network
 // changed, and makes the connection prove itself at once: until the next ping
 // is missed three quarters of a minute would pass. However long the host was
 // away, that is one look and one ping, and the next look is due a full interval
-// after it.
+// after it. Other timers of an agent need no word of it: those that go by the
+// host's clock look at it themselves, and the others skip what they have missed.
 type Watch struct {
 	Conn   prover
 	Logger *slog.Logger
-	// Changed, if not nil, is called after each such change, for timers that have
-	// to start anew.
-	Changed func()
 
 	clock     func() reading // for tests
 	addresses func() string
@@ -82,9 +81,8 @@ func (w *Watch) Run(ctx context.Context) error {
 
 func (w *Watch) react(ctx context.Context, what string) {
 	w.Logger.Info("the host changed; the connection has to prove itself", "change", what)
-	w.Conn.Prove(ctx)
-	if w.Changed != nil {
-		w.Changed()
+	if w.Conn.Prove(ctx) {
+		w.Logger.Warn("the broker did not answer a ping", "waited", proveTimeout)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 
 type proofs struct{ asked atomic.Int64 }
 
-func (p *proofs) Prove(context.Context) { p.asked.Add(1) }
+func (p *proofs) Prove(context.Context) bool { p.asked.Add(1); return false }
 
 // host is a machine whose clocks and addresses a test moves.
 type host struct {
@@ -70,16 +70,12 @@ func TestOneProofForEachChange(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				h, conn := newHost(), &proofs{}
-				w := h.watch(conn, discard)
-				var told atomic.Int64
-				w.Changed = func() { told.Add(1) }
-				run(t, w)
+				run(t, h.watch(conn, discard))
 				time.Sleep(24 * time.Hour)
 				require.Zero(t, conn.asked.Load(), "nothing happens while nothing changes")
 				change(h)
 				time.Sleep(lookEvery + time.Millisecond)
 				require.EqualValues(t, 1, conn.asked.Load())
-				require.EqualValues(t, 1, told.Load())
 				time.Sleep(24 * time.Hour)
 				require.EqualValues(t, 1, conn.asked.Load(), "what was missed is not made up for")
 			})
@@ -109,48 +105,86 @@ func TestTheSystemIsStable(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// watched is a connection of our own, or one that is borrowed.
+func watched(t *testing.T, url string, borrowed bool) (*nats.Conn, prover) {
+	t.Helper()
+	if !borrowed {
+		nc := dial(t, Options{Servers: []string{url}, pings: time.Hour})
+		return nc.Conn, nc
+	}
+	nc, err := nats.Connect(url, nats.PingInterval(time.Hour), nats.MaxReconnects(-1), nats.ReconnectWait(time.Hour), nats.ReconnectJitter(0, 0))
+	require.NoError(t, err)
+	t.Cleanup(nc.Close)
+	return nc, Borrow(nc)
+}
+
 // The line goes dead without a word, and the address changes. With pings an hour
 // apart nobody but the watch can notice.
 func TestADeadLineIsNoticedAfterAnAddressChange(t *testing.T) {
 	t.Parallel()
+	for name, borrowed := range map[string]bool{"own": false, "borrowed": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			broker := jstest.StartBroker(t)
+			proxy := jstest.StartProxy(t, broker.URL())
+			var log syncBuffer
+			nc, conn := watched(t, proxy.URL(), borrowed)
+			require.Eventually(t, nc.IsConnected, patience, time.Millisecond)
+			h := newHost()
+			run(t, h.watch(conn, slog.New(slog.NewTextHandler(&log, nil))))
+			require.Eventually(t, func() bool { return h.looks.Load() > 0 }, patience, time.Millisecond)
+			reconnects := nc.Stats().Reconnects
+
+			lost := nc.StatusChanged(nats.RECONNECTING)
+			proxy.Freeze()
+			began := time.Now()
+			h.addresses.Store("192.168.1.7/24")
+			select {
+			case <-lost:
+			case <-time.After(patience):
+				require.Fail(t, "the dead line was not noticed")
+			}
+			t.Logf("noticed %v after the change; pings alone take an hour", time.Since(began).Round(time.Millisecond))
+			require.Eventually(t, func() bool { return strings.Contains(log.String(), "did not answer a ping") }, patience, time.Millisecond)
+			proxy.Thaw()
+			if borrowed { // its owner waits for an hour between two attempts
+				require.Eventually(t, func() bool { conn.Prove(t.Context()); return nc.IsConnected() }, patience, time.Millisecond)
+			}
+			require.Eventually(t, nc.IsConnected, patience, time.Millisecond)
+			require.Greater(t, nc.Stats().Reconnects, reconnects)
+		})
+	}
+}
+
+// Its owner wants it closed when it is lost: that is for its owner's pings to find out.
+func TestABorrowedConnectionThatMayNotReconnectIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	broker := jstest.StartBroker(t)
 	proxy := jstest.StartProxy(t, broker.URL())
-	var log syncBuffer
-	logger := slog.New(slog.NewTextHandler(&log, nil))
-	nc := dial(t, Options{Servers: []string{proxy.URL()}, pings: time.Hour, Logger: logger})
-	requireConnected(t, nc)
-	h := newHost()
-	run(t, h.watch(nc, logger))
-	require.Eventually(t, func() bool { return h.looks.Load() > 0 }, patience, time.Millisecond)
-	reconnects := nc.Stats().Reconnects
-
-	lost := nc.StatusChanged(nats.RECONNECTING)
+	nc, err := nats.Connect(proxy.URL(), nats.PingInterval(time.Hour), nats.NoReconnect())
+	require.NoError(t, err)
+	defer nc.Close()
+	b := Borrow(nc)
+	require.False(t, b.Prove(t.Context()))
 	proxy.Freeze()
-	began := time.Now()
-	h.addresses.Store("192.168.1.7/24")
-	select {
-	case <-lost:
-	case <-time.After(patience):
-		require.Fail(t, "the dead line was not noticed")
-	}
-	t.Logf("noticed %v after the change; pings alone take 45 s", time.Since(began).Round(time.Millisecond))
-	require.Contains(t, log.String(), "did not answer a ping")
+	require.True(t, b.Prove(t.Context()))
+	require.True(t, nc.IsConnected())
 	proxy.Thaw()
-	requireConnected(t, nc)
-	require.Greater(t, nc.Stats().Reconnects, reconnects)
 }
 
 // A connection that answers is left alone.
 func TestALivingLineSurvivesAChange(t *testing.T) {
 	t.Parallel()
 	broker := jstest.StartBroker(t)
-	nc := dial(t, Options{Servers: []string{broker.URL()}, pings: time.Hour})
-	requireConnected(t, nc)
-	before, in := nc.Stats().Reconnects, nc.Stats().InMsgs
-	nc.Prove(t.Context())
-	require.True(t, nc.IsConnected())
-	require.Equal(t, before, nc.Stats().Reconnects)
-	require.Equal(t, in, nc.Stats().InMsgs)
+	for _, borrowed := range []bool{false, true} {
+		nc, conn := watched(t, broker.URL(), borrowed)
+		require.Eventually(t, nc.IsConnected, patience, time.Millisecond)
+		before, in := nc.Stats().Reconnects, nc.Stats().InMsgs
+		require.False(t, conn.Prove(t.Context()))
+		require.True(t, nc.IsConnected())
+		require.Equal(t, before, nc.Stats().Reconnects)
+		require.Equal(t, in, nc.Stats().InMsgs)
+	}
 }
 
 // While there is no connection a change starts the next attempt at once: here
