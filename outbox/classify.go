@@ -31,9 +31,16 @@ const (
 // within ackWait.
 var errNoAnswer = errors.New("no acknowledgement in time")
 
+// ErrUnavailable is for the errors of a [Publisher] to be, as errors.Is finds out:
+// the failure says nothing of the record, because the connection took nothing at
+// all. Such failures never count towards quarantine.
+var ErrUnavailable = errors.New("nothing can be published at present")
+
 func classify(err error) class {
 	var api *jetstream.APIError
 	switch {
+	case errors.Is(err, ErrUnavailable):
+		return unavailable
 	case retry.IsPermanent(err), isAny(err, nats.ErrMaxPayload, nats.ErrBadSubject, nats.ErrInvalidMsg, nats.ErrBadHeaderMsg):
 		return forGood
 	case errors.As(err, &api):
