@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent"
@@ -23,8 +24,34 @@ const noticedWithin = 45 * time.Second
 func TestABrokerProcessThatFreezes(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.putConfig(wire.ConfigKeyGlobal, "5m")
 	a, _ := s.start()
+	noticed := s.throughFreeze(a, func(frozen time.Duration) bool { return frozen >= *freezeFor })
+	if *freezeFor > noticedWithin {
+		require.Positive(t, noticed, "the agent takes a frozen broker for a live one")
+	}
+}
+
+// The same in short: with pings every second the agent notices, drops the
+// connection, and comes back to the broker that goes on.
+func TestAFrozenBrokerIsNoticedByItsPings(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	nc := s.broker.Connect(nats.PingInterval(time.Second), nats.MaxPingsOutstanding(2), nats.RetryOnFailedConnect(true),
+		nats.IgnoreAuthErrorAbort(), nats.FlusherTimeout(2*time.Second), nats.Timeout(2*time.Second))
+	s.cfg.Servers = nil
+	a, _ := startAgent(t, s.cfg, agent.WithNATS(nc))
+	ready(t, a)
+	noticed := s.throughFreeze(a, func(time.Duration) bool { return !a.Status().Connected })
+	require.Positive(t, noticed)
+	require.NotZero(t, nc.Stats().Reconnects)
+}
+
+// throughFreeze stops the broker while commands run until enough says that it has
+// been long enough. It returns after how much of it the agent was not connected
+// any more; zero: it was to the end.
+func (s *site) throughFreeze(a *agent.Agent, enough func(frozen time.Duration) bool) (noticed time.Duration) {
+	s.t.Helper()
+	s.putConfig(wire.ConfigKeyGlobal, "5m")
 	s.replayed(a, "before")
 	during := s.sendMany(8, "sleep 1")
 	s.eventually(func() bool { return a.Status().Commands.Received >= 2+uint64(len(during)) }, "not received")
@@ -32,37 +59,35 @@ func TestABrokerProcessThatFreezes(t *testing.T) {
 	s.broker.Pause()
 	began := time.Now()
 	s.send(s.counting("frozen-in", "")) // it waits in the socket
-	noticed := s.freeze(a, len(during))
-	if *freezeFor > noticedWithin {
-		require.Positive(t, noticed, "the agent takes a frozen broker for a live one")
-	}
+	noticed = s.freeze(a, len(during), enough)
 	s.broker.Resume()
 	resumed := time.Now()
-	t.Logf("frozen for %v; noticed after %v (0: not)", resumed.Sub(began).Round(time.Millisecond), noticed.Round(time.Millisecond))
+	s.t.Logf("frozen for %v; noticed after %v (0: not)", resumed.Sub(began).Round(time.Millisecond), noticed.Round(time.Millisecond))
 
 	s.eventually(func() bool { return a.Status().Connected }, "no connection")
-	t.Logf("connected %v after the broker went on", time.Since(resumed).Round(time.Millisecond))
+	s.t.Logf("connected %v after the broker went on", time.Since(resumed).Round(time.Millisecond))
 	s.settled(a, append(during, "frozen-in")...)
-	t.Logf("every command has its result after %v", time.Since(resumed).Round(time.Millisecond))
+	s.t.Logf("every command has its result after %v", time.Since(resumed).Round(time.Millisecond))
 	revision := s.putConfig(wire.ConfigKeyGlobal, "20m")
 	s.eventually(func() bool { return hasConfig(a, revision) }, "the settings are not current")
-	t.Logf("new settings, put then, after %v", time.Since(resumed).Round(time.Millisecond))
+	s.t.Logf("new settings, put then, after %v", time.Since(resumed).Round(time.Millisecond))
 	s.replayed(a, "after")
-	stream, err := s.js.Stream(t.Context(), wire.StreamExec)
-	require.NoError(t, err)
-	require.Equal(t, 1, stream.CachedInfo().State.Consumers)
+	stream, err := s.js.Stream(s.t.Context(), wire.StreamExec)
+	require.NoError(s.t, err)
+	require.Equal(s.t, 1, stream.CachedInfo().State.Consumers)
+	return noticed
 }
 
-// freeze lets the time pass, and returns after how much of it the agent was not
-// connected any more. The commands have ended by then; their results wait.
-func (s *site) freeze(a *agent.Agent, commands int) (noticed time.Duration) {
+// freeze lets the time pass. The commands have ended after it; their results wait.
+func (s *site) freeze(a *agent.Agent, commands int, enough func(time.Duration) bool) (noticed time.Duration) {
 	s.t.Helper()
 	began := time.Now()
-	for tick := time.NewTicker(10 * time.Millisecond); time.Since(began) < *freezeFor; <-tick.C {
+	require.Eventually(s.t, func() bool {
 		if noticed == 0 && !a.Status().Connected {
 			noticed = time.Since(began)
 		}
-	}
+		return enough(time.Since(began))
+	}, *freezeFor+patience, 10*time.Millisecond, "the agent does not notice that the broker is frozen")
 	s.eventually(func() bool {
 		now := a.Status()
 		return now.Commands.Running+now.Commands.Waiting == 0 && now.Results.Put == uint64(1+commands)

@@ -31,6 +31,7 @@ func (a *Agent) composeSettings(p *parts) {
 			connected, _ := p.transport.State()
 			return connected
 		},
+		Since:   p.link.Since,
 		Observe: func(kind string, payload map[string]string) { recorder.Observe(context.Background(), kind, payload) },
 	})
 	p.settings.Load()
@@ -60,7 +61,7 @@ func scopes(s settings.Status, started time.Time) (all []ScopeStatus) {
 // bucketStatus is what others see of a bucket. One that was never read is stale
 // since the start.
 func bucketStatus(b settings.BucketStatus, started time.Time) ScopeStatus {
-	view := ScopeStatus{Scope: b.Bucket, Revision: b.Revision, StaleSince: utc(b.Stale), Unreadable: statusLine(b.Unreadable)}
+	view := ScopeStatus{Scope: b.Bucket, Revision: b.Revision, StaleSince: utc(b.Stale), MissingSince: utc(b.Missing), Unreadable: statusLine(b.Unreadable)}
 	if !b.Known {
 		view.StaleSince = utc(started)
 	}

@@ -38,6 +38,8 @@ type Status struct {
 
 	Inventory InventoryStatus `json:"inventory,omitzero"` // with [WithInventory]
 
+	Updates *UpdateStatus `json:"updates,omitempty"` // with [WithUpdater]
+
 	// Resources are what the agent needs of the broker: first what is waited for,
 	// the longest wait before the others. At most 64.
 	Resources []Resource `json:"resources,omitempty"`
@@ -45,6 +47,11 @@ type Status struct {
 	Unlisted uint64 `json:"unlisted,omitempty"`
 	// Settings are the scopes of settings and the other buckets that are watched.
 	Settings []ScopeStatus `json:"settings,omitempty"`
+
+	// LogLinesDropped are missing in the log since the start: its disk was too slow, or
+	// could not be written. Zero where the logger's handler has no method
+	// DroppedLines() uint64 that counts them.
+	LogLinesDropped uint64 `json:"log_lines_dropped,omitempty"`
 }
 
 // CommandStatus counts commands: those on their way now, and those of each kind
@@ -113,6 +120,9 @@ type ScopeStatus struct {
 	// StaleSince is since when the broker may know better; zero: it is fresh.
 	StaleSince time.Time `json:"stale_since,omitzero"`
 
+	// MissingSince is since when the broker has no such bucket, which is as good as an
+	// empty one; zero: it has, or nobody knows.
+	MissingSince time.Time `json:"missing_since,omitzero"`
 	// Unreadable is why a bucket that may be there cannot be read; empty: it can, or
 	// it is not there.
 	Unreadable string `json:"unreadable,omitempty"`
@@ -146,11 +156,13 @@ func (a *Agent) Status() Status {
 	s.Starts = p.boxes.starts.Stats()
 	s.Observations = p.boxes.observations.Stats()
 	s.Inventory = p.inventoryStatus()
+	s.Updates = p.updateStatus()
 	s.Resources, s.Unlisted = resources(p.report.board)
 	s.Resources = append(p.connectionFailure(s.Since), s.Resources...)
 	if p.report.scopes != nil {
 		s.Settings = p.report.scopes()
 	}
+	s.LogLinesDropped = a.droppedLogLines()
 	return s
 }
 

@@ -93,7 +93,7 @@ func (n *denialNotes) follow(ctx context.Context, t retry.Transport) {
 // role may allow execution IDs of one token only; and roles of fleets whose agents
 // publish no inventory allow none.
 func isDispensable(d retry.Denial) bool {
-	return strings.HasPrefix(d.Subject, "$") || strings.HasPrefix(d.Subject, "inventory.") || d.Subscribe && d.Subject == wire.KillFilters()[1]
+	return strings.HasPrefix(d.Subject, "$") || wire.IsInventory(d.Subject) || d.Subscribe && d.Subject == wire.KillFilters()[1]
 }
 
 // denialMemory is longer than the agent leaves between two tries of a subject:
@@ -142,8 +142,10 @@ const (
 // denialName: the subjects of answers are different each time.
 func denialName(d retry.Denial) string {
 	subject := d.Subject
-	if strings.HasPrefix(subject, "_INBOX.") {
-		subject = "_INBOX.>"
+	for _, each := range []string{"_INBOX.", "$JS.ACK."} {
+		if strings.HasPrefix(subject, each) {
+			subject = each + ">"
+		}
 	}
 	if d.Subscribe {
 		return subscribeTo + subject

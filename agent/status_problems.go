@@ -50,8 +50,10 @@ func (s Status) Problems() []Problem {
 	if s.Connected && !s.Ready && len(found) == 0 {
 		found = append(found, Problem{What: "commands", Since: s.Since, Text: "not taken yet: the subscriptions are being made"})
 	}
-	for i, stats := range []outbox.Stats{s.Results, s.Starts, s.Observations} {
-		found = append(found, s.boxProblems(Boxes("")[i].Name, stats)...)
+	for _, box := range s.Boxes() {
+		if box.Name != inventoryBox { // a fleet may do without its stream
+			found = append(found, s.boxProblems(box.Name, box.Stats)...)
+		}
 	}
 	return found
 }

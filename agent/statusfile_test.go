@@ -196,7 +196,7 @@ func newScripted(t *testing.T) *scripted {
 			s.At = utc(time.Now())
 			return s
 		},
-		news: func() []<-chan struct{} { return []<-chan struct{}{nil, nil, x.poke, nil} },
+		news: func() []<-chan struct{} { return []<-chan struct{}{nil, nil, x.poke, nil, nil} },
 	}
 	return x
 }

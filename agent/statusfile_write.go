@@ -41,7 +41,7 @@ func (a *Agent) statusTask(p *parts) supervise.Task {
 		path: p.dir.Path(StatusFile), status: a.Status, log: a.log.With("component", "status"),
 		news: func() []<-chan struct{} {
 			_, link := p.transport.State()
-			return []<-chan struct{}{link, p.report.board.Changed(), p.report.running.changed, a.unlessReady()}
+			return []<-chan struct{}{link, p.report.board.Changed(), p.report.running.changed, a.unlessReady(), p.settings.StatusChanged()}
 		},
 	}
 	return supervise.Task{Name: "status file", Run: w.run}
@@ -89,6 +89,7 @@ func (w *statusWriter) await(ctx context.Context, news []<-chan struct{}) bool {
 	case <-news[1]:
 	case <-news[2]:
 	case <-news[3]:
+	case <-news[4]:
 	}
 	return true
 }

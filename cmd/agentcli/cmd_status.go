@@ -3,6 +3,7 @@ package agentcli
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -21,7 +22,7 @@ type stater interface {
 }
 
 func (t tree) statusCommand() *cobra.Command {
-	var asJSON bool
+	var opts serviceOptions
 	flags := flagValues{}
 	cmd := &cobra.Command{
 		Use:   "status",
@@ -39,7 +40,7 @@ quarantine, and delivers. A bucket that the broker does not have is waited for, 
 no fault.
 
 With --json: one object with the keys healthy; service (name, state, manager,
-error); agent (state: running, stopped, stale, unreadable or unknown; state_dir,
+error, pid, restarts); agent (state: running, stopped, stale, unreadable or unknown; state_dir,
 error, problems, status). Times are RFC 3339 in UTC.
 
 Exit codes: 0 it runs and is healthy, 6 it runs but is not healthy (or does not
@@ -47,14 +48,14 @@ say how it is), 3 it does not run, 4 it does not run and no service is installed
 (or that cannot be told), 1 its status cannot be read.`,
 		Example: t.examples("status", "status --json", "status --data-dir ./state"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return t.status(cmd.OutOrStdout(), flags, asJSON)
+			return t.status(cmd.OutOrStdout(), flags, opts.name, opts.asJSON)
 		},
 	}
 	cmd.Flags().SortFlags = false
 	shared := runOptions{flags: flags}
 	shared.addFlag(cmd, setting{flag: configFlag, env: configEnv, help: "configuration `file` of the agent"})
 	shared.addFlag(cmd, dataDirSetting())
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as one JSON object")
+	opts.addFlags(cmd, t)
 	return cmd
 }
 
@@ -67,9 +68,12 @@ type statusAnswer struct {
 
 type serviceStatus struct {
 	Name    string `json:"name"`
-	State   string `json:"state"` // running, stopped, not-installed, unknown
+	State   string `json:"state"` // running, starting, stopping, failed, stopped, not-installed, unknown
 	Manager string `json:"manager,omitempty"`
 	Error   string `json:"error,omitempty"` // why the state is unknown
+
+	PID      int `json:"pid,omitempty"`
+	Restarts int `json:"restarts,omitempty"` // by the manager, since someone started it
 }
 
 type agentStatus struct {
@@ -81,13 +85,17 @@ type agentStatus struct {
 	Status *agent.Status `json:"status,omitempty"`
 }
 
-func (t tree) status(out io.Writer, flags flagValues, asJSON bool) error {
+func (t tree) status(out io.Writer, flags flagValues, name string, asJSON bool) error {
+	t, err := t.named(name)
+	if err != nil {
+		return fmt.Errorf("status: %w", err)
+	}
 	serviceState, serviceErr := t.serviceStatus()
 	answer := statusAnswer{Service: serviceState, Agent: t.agentStatus(flags)}
 	code := answer.exitCode()
 	answer.Healthy = code == ExitOK
 	safe := safeOutput(out)
-	err := answer.print(safe, asJSON, time.Now())
+	err = answer.print(safe, asJSON, time.Now())
 	if err := errors.Join(err, safe.Close()); err != nil {
 		return err
 	}
@@ -112,6 +120,11 @@ func (t tree) serviceStatus() (serviceStatus, error) {
 func queryStatus(name string, s stater) serviceStatus {
 	answer := serviceStatus{Name: name, Manager: s.Platform(), State: "unknown"}
 	status, err := s.Status()
+	m, told, moreErr := managedBy(s)
+	if told && moreErr == nil {
+		answer.State, answer.PID, answer.Restarts = m.State, m.PID, m.Restarts
+		return answer
+	}
 	switch {
 	case errors.Is(err, service.ErrNotInstalled):
 		answer.State = "not-installed"
@@ -168,9 +181,9 @@ func (a statusAnswer) exitCode() int {
 		return ExitError
 	}
 	switch a.Service.State {
-	case "running": // but no agent has the folder: it starts, or has another one
+	case "running", "starting", "stopping": // but no agent has the folder: it starts, or has another one
 		return ExitUnhealthy
-	case "stopped":
+	case "stopped", "failed":
 		return ExitNotRunning
 	}
 	return ExitNotInstalled

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/kanade-go/kanade/agent"
-	"github.com/kanade-go/kanade/outbox"
 )
 
 // withFolderHint says which other folder may be meant.
@@ -31,6 +30,7 @@ func (p statusPage) print(out io.Writer) error {
 		p.facts(*s)
 		p.runs(s.Commands)
 		p.boxes(*s)
+		p.updates(s.Updates)
 		p.resources(s.Resources)
 		p.settings(s.Settings)
 	}
@@ -118,6 +118,9 @@ func (p *statusPage) facts(s agent.Status) {
 	if s.Schedules.Armed > 0 {
 		rows = append(rows, []string{"schedules", p.schedules(s.Schedules)})
 	}
+	if s.LogLinesDropped > 0 {
+		rows = append(rows, []string{"log", fmt.Sprintf("%d lines are missing: its disk was too slow, or refused them", s.LogLinesDropped)})
+	}
 	if i := s.Inventory; !i.CollectedAt.IsZero() {
 		rows = append(rows, []string{"inventory", "collected " + p.ago(i.CollectedAt) + inventoryProblems(i.Problems)})
 	}
@@ -176,13 +179,9 @@ func (p *statusPage) runs(c agent.CommandStatus) {
 
 func (p *statusPage) boxes(s agent.Status) {
 	rows := [][]string{{"BOX", "WAITING", "SIZE", "OLDEST", "STUCK", "SENT"}}
-	for i, box := range agent.Boxes("") {
-		stats := []outbox.Stats{s.Results, s.Starts, s.Observations, s.Inventory.Box}[i]
-		if box.Name == "inventory" && stats == (outbox.Stats{}) {
-			continue // there is none
-		}
+	for _, box := range s.Boxes() {
 		rows = append(rows, []string{
-			box.Name, fmt.Sprint(stats.Pending), size(stats.Bytes), p.ago(stats.Oldest), fmt.Sprint(stats.Stuck), fmt.Sprint(stats.Sent),
+			box.Name, fmt.Sprint(box.Pending), size(box.Bytes), p.ago(box.Oldest), fmt.Sprint(box.Stuck), fmt.Sprint(box.Sent),
 		})
 	}
 	p.table("TO BE DELIVERED", rows...)
@@ -216,13 +215,38 @@ func (p *statusPage) settings(all []agent.ScopeStatus) {
 	}
 	rows := [][]string{{"SCOPE", "REVISION", "STATE"}}
 	for _, s := range all {
-		state := "fresh"
-		if !s.StaleSince.IsZero() {
-			state = "stale for " + age(p.now.Sub(s.StaleSince))
-		}
-		rows = append(rows, []string{visible(s.Scope), fmt.Sprint(s.Revision), state})
+		rows = append(rows, []string{visible(s.Scope), fmt.Sprint(s.Revision), p.settingState(s)})
 	}
 	p.table("SETTINGS", rows...)
+	for _, s := range all {
+		for _, text := range settingProblems(s) {
+			p.line("  %s: %s", visible(s.Scope), visible(text))
+		}
+	}
+}
+
+func (p *statusPage) settingState(s agent.ScopeStatus) string {
+	state := "fresh"
+	if !s.StaleSince.IsZero() {
+		state = "stale for " + age(p.now.Sub(s.StaleSince))
+	}
+	switch {
+	case s.Unreadable != "":
+		state = "NOT READABLE, " + state
+	case s.Failure != "":
+		state = "DOES NOT COUNT AS IT SHOULD, " + state
+	case !s.MissingSince.IsZero():
+		state = "no such bucket for " + age(p.now.Sub(s.MissingSince)) + ", " + state
+	}
+	return state
+}
+
+// settingProblems has Failure among the others.
+func settingProblems(s agent.ScopeStatus) []string {
+	if s.Unreadable == "" {
+		return s.Problems
+	}
+	return append([]string{"cannot be read: " + s.Unreadable}, s.Problems...)
 }
 
 func (p *statusPage) ago(at time.Time) string {

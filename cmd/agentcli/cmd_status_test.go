@@ -65,6 +65,19 @@ func sickStatus() agent.Status {
 	return s
 }
 
+// unsettledStatus is of an agent whose buckets have all that they can have.
+func unsettledStatus() agent.Status {
+	s := healthyStatus()
+	s.Settings = []agent.ScopeStatus{
+		{Scope: "global", Revision: 17},
+		{Scope: "agent_groups", MissingSince: before(3 * time.Hour)},
+		{Scope: "agent_config", Revision: 17, StaleSince: before(time.Hour), Unreadable: "context deadline exceeded"},
+		{Scope: "script_current", Revision: 9, Problems: []string{"the broker refuses to let this agent ask the leader", "rows that are not used as they are: \x1b[2Jjob"}},
+		{Scope: "script_status", Revision: 4, StaleSince: before(time.Minute), Failure: "holds too much", Problems: []string{"holds too much", "rows are gone: 2"}},
+	}
+	return s
+}
+
 func page(t *testing.T, a statusAnswer) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -75,13 +88,14 @@ func page(t *testing.T, a statusAnswer) string {
 func TestStatusPages(t *testing.T) {
 	t.Parallel()
 	systemd := serviceStatus{Name: "kanade-agent", State: "running", Manager: "linux-systemd"}
-	healthy, sick, hostileOne := healthyStatus(), sickStatus(), healthyStatus()
+	healthy, sick, unsettled, hostileOne := healthyStatus(), sickStatus(), unsettledStatus(), healthyStatus()
 	hostileOne.ID, hostileOne.Server = "pc\x1b[2J", "nats://\u202eevil"
 	hostileOne.Commands.Runs[0].ID = "job\nfake line"
 	hostileOne.Resources = []agent.Resource{{Name: "stream \x00", WaitingSince: statusNow.Add(time.Hour), Attempts: -1, Error: "\x1b]0;x\x07", ErrorAt: statusNow.Add(-1 << 62)}}
 	for name, answer := range map[string]statusAnswer{
-		"healthy": {Service: systemd, Agent: agentStatus{State: "running", Status: &healthy}},
-		"sick":    {Service: systemd, Agent: agentStatus{State: "running", Problems: sick.Problems(), Status: &sick}},
+		"healthy":  {Service: systemd, Agent: agentStatus{State: "running", Status: &healthy}},
+		"sick":     {Service: systemd, Agent: agentStatus{State: "running", Problems: sick.Problems(), Status: &sick}},
+		"settings": {Service: systemd, Agent: agentStatus{State: "running", Problems: unsettled.Problems(), Status: &unsettled}},
 		"stopped": {
 			Service: serviceStatus{Name: "kanade-agent", State: "stopped", Manager: "linux-systemd"},
 			Agent:   agentStatus{State: "stopped", Error: "agent: not running: nobody has the state folder /var/lib/kanade"},

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/agent/internal/natskit"
 	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/outbox/atomicfile"
@@ -83,7 +84,7 @@ func (s *site) start(dir string) *host {
 		nats.UserInfo("agent", "a"), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	require.NoError(s.t, err)
 	transport := retry.FromNATS(nc)
-	reader := retry.NewKVReader(transport)
+	reader, link := retry.NewKVReader(transport), natskit.NewLink(transport, nil)
 	logs := new(lockedBuffer)
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(s.t.Output(), logs), nil))
 	h := &host{nc: nc, logs: logs, Service: New(Config{
@@ -91,10 +92,10 @@ func (s *site) start(dir string) *host {
 		Watch: func(ctx context.Context, bucket string, keys retry.Keys, apply func(retry.View), opts ...retry.Option) error {
 			return retry.WatchKV(ctx, reader, bucket, keys, apply, append(opts, retry.WithReadSpread(10*time.Millisecond))...)
 		},
-		Connected: func() bool { up, _ := transport.State(); return up }, Logger: log,
+		Connected: func() bool { up, _ := transport.State(); return up }, Since: link.Since, Logger: log,
 	})}
 	h.Load()
-	h.group = supervise.NewGroup(context.Background(), log, h.Tasks()...)
+	h.group = supervise.NewGroup(context.Background(), log, append(h.Tasks(), supervise.Task{Name: "link", Run: link.Run})...)
 	s.t.Cleanup(h.stop)
 	return h
 }
@@ -111,7 +112,7 @@ func (s *site) eventually(what string, is func() bool) {
 
 func (h *host) fresh() bool {
 	for _, b := range h.Status().Buckets {
-		if !b.Read || !b.Stale.IsZero() {
+		if !b.Read || !b.Stale.IsZero() || !b.Missing.IsZero() {
 			return false
 		}
 	}

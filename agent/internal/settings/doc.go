@@ -38,11 +38,14 @@
 //     rows are gone, and as much in the reader below. A bucket that holds more is
 //     reported, and its last good view stays in force and counts as stale.
 //   - No revocation ends for want of room. When more are gone from the bucket than can
-//     be kept, that is reported, and of a job that has no row nobody knows any more
-//     whether it is revoked: its commands wait until it has one. Rows that are there
-//     count as ever.
+//     be kept, that is reported, and of the jobs of the others nobody knows any more
+//     whether they are revoked: the commands of each wait until it has a row, or the
+//     bucket says that it was deleted. When that is so of all of them, nothing is
+//     reported any more. 16,384 such jobs are told from others; with more, every job
+//     without a row may be one. Rows that are there count as ever.
 //   - [Service.Status] tells a bucket that is not there, as where nobody uses it, from
-//     one that cannot be read.
+//     one that cannot be read. The first is fresh for as long as the connection over
+//     which the broker has said so, unless rows of it are still in force.
 //
 // # Permissions
 //

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/kanade-go/kanade/agent/internal/natskit"
 	"github.com/kanade-go/kanade/agent/internal/settings"
 	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/outbox/atomicfile"
@@ -23,16 +24,16 @@ func Example() {
 
 	broker := jstest.NewFake()
 	transport := broker.Conn()
-	reader := retry.NewKVReader(transport)
+	reader, link := retry.NewKVReader(transport), natskit.NewLink(transport, nil)
 	s := settings.New(settings.Config{
 		PCID: "LAB-09", Dir: dir, FS: atomicfile.OS, Rows: reader, Logger: slog.Default(),
 		Watch: func(ctx context.Context, bucket string, keys retry.Keys, apply func(retry.View), opts ...retry.Option) error {
 			return retry.WatchKV(ctx, reader, bucket, keys, apply, opts...)
 		},
-		Connected: func() bool { up, _ := transport.State(); return up },
+		Connected: func() bool { up, _ := transport.State(); return up }, Since: link.Since,
 	})
 	s.Load()
-	group := supervise.NewGroup(context.Background(), slog.Default(), s.Tasks()...)
+	group := supervise.NewGroup(context.Background(), slog.Default(), append(s.Tasks(), supervise.Task{Name: "link", Run: link.Run})...)
 	defer group.Stop()
 
 	state := s.Scripts().Ask(context.Background(), "disk-report", "1.4.0")

@@ -21,19 +21,20 @@ func (m *mirror) get(key string) held {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	r, there := m.rows[key]
-	return held{value: r.Value, there: there, known: m.known && (there || !m.forgot), age: m.age(), row: r}
+	return held{value: r.Value, there: there, known: m.known && (there || !m.forgot.has(key)), age: m.age(), row: r}
 }
 
 // age is how long the broker may have known better: 0 only while the view is
 // fresh, wire.NeverConnected until this process has read it.
 func (m *mirror) age() time.Duration {
+	stale := m.staleSince()
 	switch {
 	case !m.read:
 		return wire.NeverConnected
-	case m.stale.IsZero():
+	case stale.IsZero():
 		return 0
 	}
-	return max(time.Since(m.stale), 1)
+	return max(time.Since(stale), 1)
 }
 
 // values are the rows of some keys; known says that they are those of some time.
@@ -54,7 +55,7 @@ func (m *mirror) status() BucketStatus {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	s := BucketStatus{
-		Bucket: m.bucket, Known: m.known, Read: m.read, Stale: m.stale, Missing: m.gone, Unreadable: m.unreadable,
+		Bucket: m.bucket, Known: m.known, Read: m.read, Stale: m.staleSince(), Missing: m.gone, Unreadable: m.unreadable,
 		Rows: len(m.rows), Unsaved: m.version != m.saved || !m.unloaded.IsZero(),
 	}
 	for _, r := range m.rows {
@@ -89,6 +90,7 @@ const (
 // text that it is mended.
 func (m *mirror) problem(cause, text string) {
 	m.mu.Lock()
+	news := m.problems[cause] != text
 	if text == "" {
 		delete(m.problems, cause)
 	} else {
@@ -100,4 +102,7 @@ func (m *mirror) problem(cause, text string) {
 		all = []notice{{bucket: m.bucket, text: text}}
 	}
 	m.told.report(cause+" "+m.bucket, all)
+	if news {
+		m.noted()
+	}
 }

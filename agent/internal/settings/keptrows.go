@@ -11,13 +11,12 @@ import (
 
 // forgotText says what somebody has to do.
 var forgotText = fmt.Sprintf("more than %d bytes of revocations vanished from the bucket without having been deleted, and not all "+
-	"of them could be kept; commands of a job that has no row wait: put a row for each job in use", maxKeptBytes)
+	"of them could be kept; commands of the jobs of the others wait: put a row for each job in use", maxKeptBytes)
 
 // makeRoom drops kept rows that are too many, those that have just vanished first,
-// and says that it did: a job without a row is one that nobody knows from then on.
+// and names them: nobody knows from then on whether they are revoked.
 func (f *folded) makeRoom() {
 	_, kept := sizes(f.rows)
-	f.forgot = kept > maxKeptBytes
 	for _, keys := range [][]string{f.vanished, slices.Sorted(maps.Keys(f.rows))} {
 		for _, key := range slices.Backward(keys) {
 			if kept <= maxKeptBytes {
@@ -26,6 +25,7 @@ func (f *folded) makeRoom() {
 			if r := f.rows[key]; r.Kept {
 				kept -= r.size(key)
 				delete(f.rows, key)
+				f.forgot.put(hashOf(key))
 			}
 		}
 	}

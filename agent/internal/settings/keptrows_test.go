@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -65,10 +66,10 @@ func TestARevocationThatCouldNotBeKeptIsNotTakenBack(t *testing.T) {
 		check := func() {
 			t.Helper()
 			require.True(t, b.Scripts().Known(first[0]).Revoked, "those that were kept first stay")
-			for _, id := range []string{second[len(second)-2], "never-heard-of"} {
-				require.False(t, b.Scripts().Known(id).Known, "nobody knows")
-				require.False(t, b.Scripts().Ask(t.Context(), id, "1").Known, "the bucket that has no row neither")
-			}
+			lost := second[len(second)-2]
+			require.False(t, b.Scripts().Known(lost).Known, "nobody knows")
+			require.False(t, b.Scripts().Ask(t.Context(), lost, "1").Known, "the bucket that has no row neither")
+			require.True(t, b.Scripts().Known("never-heard-of").Known, "that was never revoked")
 			require.Equal(t, wire.ScriptState{Known: true, Age: b.Scripts().Known("job").Age}, b.Scripts().Known("job"))
 			require.True(t, b.Scripts().Known("bad").Revoked)
 			require.Len(t, b.Status().Buckets[3].Problems, 1)
@@ -87,11 +88,26 @@ func TestARevocationThatCouldNotBeKeptIsNotTakenBack(t *testing.T) {
 		b.restart()
 		check()
 		b.connect(true)
-		b.put(status, "never-heard-of", "ACTIVE")
-		require.True(t, b.Scripts().Ask(t.Context(), "never-heard-of", "1").Known, "a row decides")
-		b.see("script_status", 1, "job", "ACTIVE", "bad", "REVOKED", "never-heard-of", "ACTIVE")
+		lost := second[len(second)-2]
+		b.put(status, lost, "ACTIVE")
+		require.True(t, b.Scripts().Ask(t.Context(), lost, "1").Known, "a row decides")
 		b.see("script_current", 1)
-		require.Equal(t, wire.ScriptState{Known: true}, b.Scripts().Known("never-heard-of"))
+		active := []string{"job", "ACTIVE", "bad", "REVOKED"}
+		for i := 0; i < len(second); i += 2 {
+			active = append(active, second[i], "ACTIVE")
+		}
+		b.see("script_status", 1, active[:len(active)-2]...)
+		require.NotEmpty(t, b.Status().Buckets[3].Severe, "one is missing")
+		b.see("script_status", 1, active...)
+		require.Empty(t, b.Status().Buckets[3].Severe, "each of them has a row")
+		require.Equal(t, wire.ScriptState{Known: true}, b.Scripts().Known(lost))
+		b.see("script_status", 1)
+		require.Equal(t, wire.ScriptState{Known: true}, b.Scripts().Known(lost), "which it was last heard of with")
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		b.restart()
+		require.True(t, b.Scripts().Known(lost).Known, "nor does the disk remember more")
+		require.Empty(t, b.Status().Buckets[3].Severe)
 	})
 }
 
@@ -101,11 +117,18 @@ func TestADeletedRevocationIsOverWhereNotAllCouldBeKept(t *testing.T) {
 		b.bucket("script_current")
 		b.see("script_current", 1)
 		b.see("script_status", 1, manyRevoked("a", fullBucket)...)
-		b.see("script_status", 1, manyRevoked("b", fullBucket)...)
+		second := manyRevoked("b", 20)
+		b.see("script_status", 1, second...)
 		b.see("script_status", 1)
-		require.False(t, b.Scripts().Ask(t.Context(), "a", "1").Known)
-		b.delete("script_status")
-		require.Equal(t, allowedNow, b.Scripts().Ask(t.Context(), "a", "1"))
+		status, lost := b.bucket("script_status"), second[len(second)-2]
+		require.False(t, b.Scripts().Ask(t.Context(), lost, "1").Known)
+		for i := len(second) - 2; i >= 0 && b.scripts.status.forgot.any(); i -= 2 {
+			require.Len(t, b.Status().Buckets[3].Severe, 1)
+			require.NoError(t, status.Delete(t.Context(), second[i]))
+			require.Equal(t, allowedNow, b.Scripts().Ask(t.Context(), second[i], "1"))
+		}
+		require.Equal(t, allowedNow, b.Scripts().Ask(t.Context(), lost, "1"))
+		require.Empty(t, b.Status().Buckets[3].Severe, "nobody has to mend anything")
 	})
 }
 
@@ -122,20 +145,52 @@ func TestMakeRoomDropsWhatVanishedLast(t *testing.T) {
 	}
 	before := maps.Clone(f.rows)
 	f.makeRoom()
-	require.True(t, f.forgot)
+	require.True(t, f.forgot.any())
 	maps.DeleteFunc(before, func(key string, _ row) bool { _, still := f.rows[key]; return still })
 	for key := range before {
 		require.Equal(t, "b-", key[:2])
+		require.True(t, f.forgot.has(key))
 	}
 	require.NotEmpty(t, before)
+	require.Equal(t, len(before), f.forgot.size())
 	f.makeRoom()
-	require.False(t, f.forgot, "what fits stays")
+	require.Equal(t, len(before), f.forgot.size(), "what fits stays")
+}
+
+// More of them than are remembered one by one: then any may be one.
+func TestForgottenKeysAreBounded(t *testing.T) {
+	t.Parallel()
+	var f forgotten
+	for i := range maxForgotten {
+		f.put(uint64(i))
+	}
+	require.False(t, f.all)
+	require.False(t, f.has("never-heard-of"))
+	f.put(1)
+	require.False(t, f.all)
+	f.put(1 << 60)
+	require.True(t, f.has("never-heard-of"))
+	require.Equal(t, maxForgotten, f.size())
+	require.True(t, f.without(map[string]row{"never-heard-of": {}}).has("never-heard-of"), "for good")
+	require.Equal(t, f, decodeForgotten(f.encode(), f.all))
+
+	older := snapshot{PCID: "PC-1", Bucket: "b", Rows: map[string]row{}, Forgot: forgotten{all: true}}
+	data, err := older.encode()
+	require.NoError(t, err)
+	require.Contains(t, string(data), `"forgot":true`, "which an older release reads")
+	got, err := decodeSnapshot(data)
+	require.NoError(t, err)
+	require.True(t, got.Forgot.has("any"))
 }
 
 func TestTheLargestSnapshotWithKeptRowsFits(t *testing.T) {
 	t.Parallel()
 	const part = 64
-	worst := snapshot{PCID: "PC-1", Bucket: "b", Saved: someTime, Rows: map[string]row{}, Forgot: true}
+	worst := snapshot{PCID: "PC-1", Bucket: "b", Saved: someTime, Rows: map[string]row{}}
+	for i := range maxForgotten / part {
+		worst.Forgot.put(uint64(i) << 40)
+	}
+	worst.Forgot.all = true
 	for i := range maxKeptBytes / part / (rowBytes + len(wire.ScriptRevoked)) {
 		worst.Rows[fmt.Sprint(i)] = row{Value: wire.ScriptRevoked, Revision: 1 << 63, Put: someTime, Kept: true}
 	}

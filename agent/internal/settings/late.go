@@ -67,6 +67,7 @@ func (m *mirror) join(found *snapshot) {
 	m.mu.Unlock()
 	m.changed()
 	m.tellForgot()
+	m.noted()
 }
 
 // joinRows is called with the lock held.
@@ -80,5 +81,5 @@ func (m *mirror) joinRows(late map[string]row, found *snapshot) {
 	if !m.known {
 		m.stale = found.Saved
 	}
-	m.rows, m.known, m.forgot = f.rows, true, m.forgot || f.forgot || found.Forgot
+	m.rows, m.known, m.forgot = f.rows, true, m.forgot.join(f.forgot).join(found.Forgot).without(f.rows)
 }

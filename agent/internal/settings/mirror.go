@@ -17,8 +17,11 @@ type mirror struct {
 	store  store
 	told   *notices
 	source Rows
+	since  func() (connected bool, since time.Time)
 	// changed is called after every change of the contents.
 	changed func()
+	// noted is called after every change of what the status says.
+	noted func()
 
 	unsaved chan struct{} // of the service
 	silence silence       // of the bucket, for the goroutine of watch
@@ -27,12 +30,13 @@ type mirror struct {
 	mu             sync.RWMutex
 	rows           map[string]row
 	bad            []badRow
-	forgot         bool      // there were sticky rows for which there was no room
+	forgot         forgotten // sticky rows for which there was no room
 	known          bool      // the rows are those of some time
 	read           bool      // in this process
 	viewed         bool      // in this process, from a bucket that was there
-	stale          time.Time // since when the broker may know better; zero: fresh
+	stale          time.Time // since when the view may be behind; zero: it is fresh
 	gone           time.Time // since when the broker has no such bucket
+	missed         time.Time // when it was last found to have none
 	unreadable     string    // why it cannot be read
 	unloaded       time.Time // since when there is a snapshot that cannot be read
 	problems       map[string]string
@@ -82,6 +86,7 @@ func (m *mirror) apply(ctx context.Context, v retry.View) {
 	}
 	m.tell(f.bad)
 	m.tellForgot()
+	m.noted()
 }
 
 // maxDeletions is how many deletions are asked for at once. When more rows vanish
@@ -115,11 +120,12 @@ func (m *mirror) replace(old map[string]row, f folded, stale time.Time) bool {
 		}
 	}
 	m.policy.join(f.rows, without(m.rows, old)) // what a late snapshot has brought meanwhile
-	differs := !m.known || !sameContents(m.rows, f.rows) || f.forgot && !m.forgot
-	m.rows, m.bad, m.forgot, m.known, m.viewed, m.stale = f.rows, f.bad, m.forgot || f.forgot, true, true, stale
+	forgot := m.forgot.join(f.forgot).without(f.rows)
+	differs := !m.known || !sameContents(m.rows, f.rows) || !forgot.equal(m.forgot)
+	m.rows, m.bad, m.forgot, m.known, m.viewed, m.stale = f.rows, f.bad, forgot, true, true, stale
 	m.read = m.read || stale.IsZero()
 	if stale.IsZero() {
-		m.gone, m.unreadable = time.Time{}, ""
+		m.gone, m.missed, m.unreadable = time.Time{}, time.Time{}, ""
 	}
 	if differs {
 		m.markUnsaved()
@@ -146,8 +152,10 @@ func (m *mirror) refuse(err error) {
 
 // lose says that the view may be behind from now on, if it was not before.
 func (m *mirror) lose() {
+	defer m.noted()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.notMissing()
 	if m.stale.IsZero() {
 		m.stale = time.Now()
 	}
@@ -164,23 +172,40 @@ func (m *mirror) tell(bad []badRow) {
 }
 
 func (m *mirror) tellForgot() {
-	if m.hasForgotten() {
-		m.problem(causeForgot, forgotText)
+	m.mu.RLock()
+	text := ""
+	if m.forgot.any() {
+		text = forgotText
+	}
+	m.mu.RUnlock()
+	m.problem(causeForgot, text)
+}
+
+func (m *mirror) hasForgotten(key string) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.forgot.has(key)
+}
+
+// forget drops a row that the broker says was deleted, also one that could not be
+// kept.
+func (m *mirror) forget(key string, a answer) {
+	if m.drop(key, a) {
+		m.tellForgot()
+		m.noted()
 	}
 }
 
-func (m *mirror) hasForgotten() bool {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.forgot
-}
-
-// forget drops a row that the broker says was deleted.
-func (m *mirror) forget(key string, a answer) {
+func (m *mirror) drop(key string, a answer) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if left := m.forgot.without(map[string]row{key: {}}); !left.equal(m.forgot) {
+		m.forgot = left
+		m.markUnsaved()
+		return true
+	}
 	if !m.rows[key].Kept || m.rows[key].outdates(a.revision, a.put) {
-		return // the view will tell
+		return false // the view will tell
 	}
 	rows := make(map[string]row, len(m.rows))
 	for k, r := range m.rows {
@@ -190,6 +215,7 @@ func (m *mirror) forget(key string, a answer) {
 	}
 	m.rows = rows
 	m.markUnsaved()
+	return true
 }
 
 // markUnsaved is called with the lock held.

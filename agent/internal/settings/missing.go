@@ -66,44 +66,99 @@ func (s *silence) lasts(a retry.Attempt) time.Duration {
 	return now.Sub(s.began)
 }
 
-func (m *mirror) isThere() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.gone, m.unreadable = time.Time{}, ""
-}
+func (m *mirror) isThere() { m.cannotRead("") }
 
 // cannotRead leaves open whether the bucket is there.
 func (m *mirror) cannotRead(why string) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.gone, m.unreadable = time.Time{}, why
+	news := !m.gone.IsZero() || m.unreadable != why
+	m.notMissing()
+	m.unreadable = why
+	m.mu.Unlock()
+	if news {
+		m.noted()
+	}
+}
+
+// notMissing is called with the lock held.
+func (m *mirror) notMissing() {
+	if !m.gone.IsZero() && len(m.rows) == 0 && m.stale.Before(m.missed) {
+		m.stale = m.missed
+	}
+	m.gone, m.missed = time.Time{}, time.Time{}
 }
 
 // missing says that the broker has no such bucket, which is as good as an empty
 // one as long as no row is known. Rows stay.
 func (m *mirror) missing() {
-	if m.becomeEmpty() {
+	m.mu.Lock()
+	news := m.gone.IsZero()
+	m.unreadable, m.missed = "", time.Now()
+	if news {
+		m.gone = m.missed
+	}
+	first := m.beEmpty()
+	m.mu.Unlock()
+	if first {
 		m.changed()
+	}
+	if news {
+		m.noted()
 	}
 }
 
-func (m *mirror) becomeEmpty() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.unreadable = ""
-	if m.gone.IsZero() {
-		m.gone = time.Now()
-	}
+// beEmpty is called with the lock held.
+func (m *mirror) beEmpty() (first bool) {
 	if len(m.rows) > 0 {
 		return false
 	}
-	first := !m.known
-	m.known, m.read, m.stale = true, true, time.Now()
+	first = !m.known
+	m.known, m.read = true, true
 	if first {
 		m.rows = map[string]row{}
 		m.markUnsaved()
 	}
 	return first
+}
+
+// startEmpty is for who knows nothing yet, not even a view: there is no bucket.
+func (m *mirror) startEmpty() {
+	m.mu.Lock()
+	first := !m.known && m.beEmpty()
+	if first {
+		m.stale = time.Now()
+	}
+	m.mu.Unlock()
+	if first {
+		m.changed()
+		m.noted()
+	}
+}
+
+// hasNoRow says that no bucket can have a row for this host.
+func (m *mirror) hasNoRow() {
+	m.mu.Lock()
+	m.rows, m.stale = map[string]row{}, time.Time{}
+	m.beEmpty()
+	m.mu.Unlock()
+	m.changed()
+}
+
+// staleSince is since when the broker may know better; the zero time: it does not.
+// Of a bucket that is not there, and of which no row is in force, that holds for as
+// long as the connection over which the broker has said so: the view asks again as
+// often as it checks a bucket that is there. It is called with the lock held.
+func (m *mirror) staleSince() time.Time {
+	if m.gone.IsZero() || len(m.rows) > 0 {
+		return m.stale
+	}
+	switch connected, since := m.since(); {
+	case !connected:
+		return since
+	case since.After(m.missed): // it was lost in between
+		return m.missed
+	}
+	return time.Time{}
 }
 
 // isGone reports that the broker was found to have no such bucket.

@@ -2,6 +2,8 @@ package settings
 
 import (
 	"context"
+	"reflect"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,6 +55,128 @@ func TestStatusTellsAMissingBucketFromOneThatCannotBeRead(t *testing.T) {
 		require.Zero(t, status().Missing)
 		require.Zero(t, b.logs.count("level=WARN"), "a bucket that is missing is nobody's fault")
 	})
+}
+
+// A deployment without a bucket has nothing that could be out of date. What cannot
+// be asked may.
+func TestABucketThatIsNotThereIsFresh(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		status := func() BucketStatus { return b.Status().Buckets[0] }
+		attempt := func(err error) { b.groups.noteAttempt(t.Context(), retry.Attempt{N: 1, Err: err}) }
+		attempt(jetstream.ErrBucketNotFound)
+		missed := time.Now()
+		time.Sleep(50 * time.Second)
+		require.Zero(t, status().Stale, "it is asked for every minute, as a bucket is that is there")
+		require.True(t, status().Read)
+		require.Equal(t, missed, status().Missing)
+
+		lost := time.Now()
+		b.connect(false)
+		time.Sleep(time.Hour)
+		require.Equal(t, lost, status().Stale, "since the connection was lost")
+		b.connect(true)
+		time.Sleep(time.Second)
+		require.Equal(t, missed, status().Stale, "nobody has asked again yet")
+		attempt(jetstream.ErrBucketNotFound)
+		require.Zero(t, status().Stale)
+
+		missed = time.Now()
+		time.Sleep(time.Minute)
+		attempt(context.DeadlineExceeded)
+		require.Equal(t, missed, status().Stale, "nobody knows any more")
+		attempt(jetstream.ErrBucketNotFound)
+		require.Zero(t, status().Stale)
+		b.see("agent_groups", 1, "PC-1", `{"groups":["a"]}`)
+		require.Zero(t, status().Stale)
+		gone := time.Now()
+		attempt(jetstream.ErrBucketNotFound)
+		b.seeStale("agent_groups", gone, 1, "PC-1", `{"groups":["a"]}`)
+		require.Equal(t, gone, status().Stale, "its rows are in force without it")
+		attempt(jetstream.ErrBucketNotFound)
+		require.Equal(t, gone, status().Stale)
+	})
+}
+
+// The end of a view leaves nothing fresh.
+func TestABucketThatIsNotThereIsStaleAfterTheEnd(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		b.groups.noteAttempt(t.Context(), retry.Attempt{N: 1, Err: jetstream.ErrBucketNotFound})
+		require.Zero(t, b.Status().Buckets[0].Stale)
+		missed := time.Now()
+		time.Sleep(time.Second)
+		b.stop()
+		require.Equal(t, missed, b.Status().Buckets[0].Stale)
+		b.start()
+	})
+}
+
+// Whether a bucket is there is for its view to say: an answer to a question about a
+// row is not corrected by a view that is, and stays, fresh and empty.
+func TestAnAnswerAboutARowLeavesTheViewAlone(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		b.asking()
+		b.see("script_current", 1)
+		b.see("script_status", 1, "a", "REVOKED")
+		before := b.Status()
+		for range 3 { // there are no buckets at the broker
+			require.True(t, b.Scripts().Ask(t.Context(), "a", "1").Revoked)
+			time.Sleep(time.Hour)
+		}
+		require.Equal(t, withoutUnsaved(before), withoutUnsaved(b.Status()))
+		require.Zero(t, b.Scripts().Known("b").Age)
+	})
+}
+
+// A host whose name no key can have has nothing to wait for.
+func TestAHostWithoutARowIsFresh(t *testing.T) {
+	run(t, func(b *bench) { b.pcID = "größe" }, func(t *testing.T, b *bench) {
+		for _, online := range []bool{true, false, true} {
+			b.connect(online)
+			time.Sleep(time.Minute)
+			groups := b.Status().Buckets[0]
+			require.True(t, groups.Known && groups.Read)
+			require.Zero(t, groups.Stale)
+			require.Zero(t, groups.Missing)
+		}
+	})
+}
+
+// Who shows the status need not look all the time.
+func TestWhoShowsTheStatusIsToldOfChanges(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		b.asking()
+		b.see("script_current", 1)
+		attempt := func(err error) { b.scripts.status.noteAttempt(t.Context(), retry.Attempt{N: 1, Err: err}) }
+		for _, step := range []struct {
+			name string
+			news bool
+			do   func()
+		}{
+			{"a view", true, func() { b.see("script_status", 1, "a", "REVOKED") }},
+			{"a newer one", true, func() { b.see("script_status", 2, "a", "REVOKED") }},
+			{"stale", true, func() { b.seeStale("script_status", time.Now(), 2, "a", "REVOKED") }},
+			{"a problem", true, func() { b.see("script_status", 3, "a", "REVOKED", "b", "\xff") }},
+			{"not readable", true, func() { attempt(nats.ErrPermissionViolation) }},
+			{"still not", false, func() { attempt(nats.ErrPermissionViolation) }},
+			{"missing", true, func() { attempt(jetstream.ErrBucketNotFound) }},
+			{"still missing", false, func() { attempt(jetstream.ErrBucketNotFound) }},
+			{"there", true, func() { attempt(nil) }},
+			{"a question", false, func() { b.Scripts().Ask(t.Context(), "c", "1") }},
+		} {
+			changed, before := b.StatusChanged(), b.Status()
+			step.do()
+			require.Equal(t, step.news, closed(changed), step.name)
+			require.Equal(t, step.news, !reflect.DeepEqual(withoutUnsaved(before), withoutUnsaved(b.Status())), step.name)
+		}
+	})
+}
+
+func withoutUnsaved(s Status) Status {
+	s.Buckets = slices.Clone(s.Buckets)
+	for i := range s.Buckets {
+		s.Buckets[i].Unsaved = false
+	}
+	return s
 }
 
 // Where the leader may not be asked, silence counts as missing when it has lasted

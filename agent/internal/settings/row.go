@@ -52,9 +52,9 @@ func (p policy) isSticky(r row) bool { return p.sticky != nil && p.sticky(r.Valu
 // folded is what a view comes to.
 type folded struct {
 	rows     map[string]row
-	bad      []badRow // by key
-	vanished []string // sticky rows that were there before and are not now
-	forgot   bool     // there was no room for some of them
+	bad      []badRow  // by key
+	vanished []string  // sticky rows that were there before and are not now
+	forgot   forgotten // those for which there was no room
 }
 
 // fold brings the rows in force up to a view. It depends on the view and the rows

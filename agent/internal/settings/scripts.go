@@ -130,10 +130,11 @@ func (m *mirror) askIf(ctx context.Context, due bool, key string) answer {
 // known is what a mirror and the broker know of a key together. Keep: a row that
 // is merely not there does not end what is known. A server that is behind the view,
 // or was set back to a backup, knows nothing better; nor does one that does not
-// answer where the leader may not be asked, unless it has not for long.
+// answer where the leader may not be asked, unless it has not for long. Whether the
+// bucket is there is for the view to say, which would not correct anybody else.
 func known(m *mirror, key string, a answer, keep bool) held {
 	if a.is == noBucket && !a.replica {
-		m.missing()
+		m.startEmpty()
 	}
 	h := m.get(key)
 	if a.err != nil || a.is == noBucket && a.replica && !m.isGone() || a.revision > 0 && h.row.outdates(a.revision, a.put) {
@@ -146,7 +147,7 @@ func known(m *mirror, key string, a answer, keep bool) held {
 	case a.is != found && (a.is == deleted || !keep):
 		h.value, h.there, h.known = "", false, true
 	default:
-		h.known = h.there || !m.hasForgotten()
+		h.known = h.there || !m.hasForgotten(key)
 	}
 	return h
 }

@@ -31,6 +31,8 @@ type Config struct {
 	Rows Rows
 	// Connected says whether it can be asked.
 	Connected func() bool
+	// Since is the state of the connection and when it began: natskit.Link.
+	Since func() (connected bool, since time.Time)
 	// Observe is told of what is not used as it is; nil: nobody.
 	Observe func(kind string, payload map[string]string)
 	Logger  *slog.Logger
@@ -53,6 +55,7 @@ type Service struct {
 	members        []string // nil: not known
 	changed        chan struct{}
 	membersChanged chan struct{}
+	statusChanged  chan struct{}
 }
 
 // New builds the settings. It reads and starts nothing.
@@ -62,7 +65,7 @@ func New(cfg Config) *Service {
 	}
 	s := &Service{
 		pcID: cfg.PCID, watch: cfg.Watch, current: wire.DefaultConfig(),
-		unsaved: make(chan struct{}, 1), merging: make(chan struct{}, 1), changed: make(chan struct{}), membersChanged: make(chan struct{}),
+		unsaved: make(chan struct{}, 1), merging: make(chan struct{}, 1), changed: make(chan struct{}), membersChanged: make(chan struct{}), statusChanged: make(chan struct{}),
 		told: &notices{log: cfg.Logger, observe: cfg.Observe, said: make(map[string]map[notice]bool)},
 	}
 	s.groups = s.mirror(cfg, wire.BucketAgentGroups, policy{check: document(wire.DecodeAgentGroups)})
@@ -75,9 +78,9 @@ func New(cfg Config) *Service {
 
 func (s *Service) mirror(cfg Config, bucket string, p policy) *mirror {
 	return &mirror{
-		bucket: bucket, policy: p, keys: retry.FixedKeys(">"), told: s.told, source: cfg.Rows, problems: make(map[string]string),
+		bucket: bucket, policy: p, keys: retry.FixedKeys(">"), told: s.told, source: cfg.Rows, since: cfg.Since, problems: make(map[string]string),
 		store:   store{fs: cfg.FS, dir: cfg.Dir, pcID: cfg.PCID},
-		changed: func() {}, unsaved: s.unsaved,
+		changed: func() {}, noted: s.noteStatus, unsaved: s.unsaved,
 	}
 }
 
@@ -108,7 +111,7 @@ func (s *Service) Tasks() []supervise.Task {
 func (s *Service) follow(ctx context.Context, m *mirror) error {
 	if err := wire.KeySafe(s.pcID); m == s.groups && err != nil {
 		s.told.warn("this host is in no group and has no settings of its own: its pc_id cannot be a key of a bucket", m.bucket, err)
-		m.missing()
+		m.hasNoRow()
 		return nil
 	}
 	return m.watch(ctx, s.watch)

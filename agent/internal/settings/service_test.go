@@ -37,6 +37,7 @@ type bench struct {
 
 	mu       sync.Mutex
 	online   bool
+	changed  time.Time
 	applies  map[string]func(retry.View)
 	keys     map[string]retry.Keys
 	observed []map[string]string
@@ -84,7 +85,7 @@ func run(t *testing.T, prepare func(*bench), test func(t *testing.T, b *bench)) 
 func (b *bench) start() {
 	b.applies, b.keys = map[string]func(retry.View){}, map[string]retry.Keys{}
 	b.Service = New(Config{
-		PCID: b.pcID, Dir: b.dir, FS: b.fs, Watch: b.watch, Rows: retry.NewKVReader(b.fake.Conn()), Connected: b.connected,
+		PCID: b.pcID, Dir: b.dir, FS: b.fs, Watch: b.watch, Rows: retry.NewKVReader(b.fake.Conn()), Connected: b.connected, Since: b.since,
 		Observe: b.observe, Logger: slog.New(slog.NewTextHandler(&b.logs, nil)),
 	})
 	b.Load()
@@ -113,10 +114,16 @@ func (b *bench) connected() bool {
 	return b.online
 }
 
+func (b *bench) since() (connected bool, since time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.online, b.changed
+}
+
 func (b *bench) connect(online bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.online = online
+	b.online, b.changed = online, time.Now()
 }
 
 func (b *bench) observe(kind string, payload map[string]string) {

@@ -33,8 +33,8 @@ type snapshot struct {
 	Bucket string
 	Saved  time.Time
 	Rows   map[string]row
-	// Forgot: there were more kept rows than these.
-	Forgot bool
+	// Forgot are the kept rows beside these.
+	Forgot forgotten
 }
 
 // snapshotFile is its form on disk. The sum is over the bytes of Body.
@@ -49,7 +49,10 @@ type snapshotBody struct {
 	Bucket string        `json:"bucket"`
 	Saved  time.Time     `json:"saved"`
 	Rows   []snapshotRow `json:"rows"` // by key
-	Forgot bool          `json:"forgot,omitempty"`
+	// Forgot alone, as releases before Forgotten wrote it, means any.
+	Forgot    bool   `json:"forgot,omitempty"`
+	Forgotten []byte `json:"forgotten,omitempty"` // hashes of 8 bytes
+	ForgotAll bool   `json:"forgot_all,omitempty"`
 }
 
 type snapshotRow struct {
@@ -61,7 +64,8 @@ type snapshotRow struct {
 }
 
 func (s snapshot) encode() ([]byte, error) {
-	body := snapshotBody{PCID: s.PCID, Bucket: s.Bucket, Saved: s.Saved.UTC(), Rows: make([]snapshotRow, 0, len(s.Rows)), Forgot: s.Forgot}
+	body := snapshotBody{PCID: s.PCID, Bucket: s.Bucket, Saved: s.Saved.UTC(), Rows: make([]snapshotRow, 0, len(s.Rows))}
+	body.Forgot, body.Forgotten, body.ForgotAll = s.Forgot.any(), s.Forgot.encode(), s.Forgot.all
 	for _, key := range slices.Sorted(maps.Keys(s.Rows)) {
 		r := s.Rows[key]
 		body.Rows = append(body.Rows, snapshotRow{Key: key, Value: r.Value, Revision: r.Revision, Put: r.Put.UTC(), Kept: r.Kept})
@@ -100,7 +104,8 @@ func decodeSnapshot(data []byte) (snapshot, error) {
 	if err := json.Unmarshal(file.Body, &body); err != nil {
 		return snapshot{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	s := snapshot{PCID: body.PCID, Bucket: body.Bucket, Saved: body.Saved, Rows: make(map[string]row, len(body.Rows)), Forgot: body.Forgot}
+	s := snapshot{PCID: body.PCID, Bucket: body.Bucket, Saved: body.Saved, Rows: make(map[string]row, len(body.Rows))}
+	s.Forgot = decodeForgotten(body.Forgotten, body.ForgotAll || body.Forgot && len(body.Forgotten) == 0)
 	for _, r := range body.Rows {
 		s.Rows[r.Key] = row{Value: r.Value, Revision: r.Revision, Put: r.Put, Kept: r.Kept}
 	}

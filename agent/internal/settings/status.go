@@ -61,3 +61,16 @@ func (s *Service) Status() Status {
 	}
 	return st
 }
+
+// StatusChanged is closed when Status may answer otherwise. Ask for it first.
+func (s *Service) StatusChanged() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.statusChanged
+}
+
+func (s *Service) noteStatus() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.statusChanged = renew(s.statusChanged)
+}

@@ -1,0 +1,53 @@
+package agentcli
+
+import (
+	"fmt"
+
+	"github.com/kanade-go/kanade/agent"
+)
+
+// updates says what an update is at, how the last one came out, and what is not tried
+// again. Who was never updated reads nothing.
+func (p *statusPage) updates(u *agent.UpdateStatus) {
+	if u == nil {
+		return
+	}
+	var rows [][]string
+	if u.Phase != "idle" {
+		rows = append(rows, []string{"now", p.updateNow(*u)})
+	}
+	if o := u.LastUpdate; o != nil {
+		rows = append(rows, []string{"updated", fmt.Sprintf("%s, from %s to %s", p.ago(o.At), visible(o.From), visible(o.To))})
+	}
+	if o := u.LastRollback; o != nil {
+		rows = append(rows, []string{"taken back", fmt.Sprintf("%s, from %s to %s: %s", p.ago(o.At), visible(o.To), visible(o.From), visible(o.Reason))})
+	}
+	for _, t := range u.Tried {
+		if t.Quarantined {
+			rows = append(rows, []string{"never again", fmt.Sprintf("%s (%.12s): %s", visible(t.Version), visible(t.SHA256), visible(t.Reason))})
+		}
+	}
+	if len(rows) > 0 {
+		p.table("UPDATES", rows...)
+	}
+}
+
+func (p *statusPage) updateNow(u agent.UpdateStatus) string {
+	text := visible(u.Phase)
+	if u.Target != "" {
+		text += " of " + visible(u.Target)
+	}
+	if u.Step != "" {
+		text += ", at " + visible(u.Step)
+	}
+	if u.Starts > 0 {
+		text += fmt.Sprintf(", start %d", u.Starts)
+	}
+	if !u.NextTry.IsZero() {
+		text += ", next try in " + age(u.NextTry.Sub(p.now))
+	}
+	if u.Problem != "" {
+		text += ": " + visible(u.Problem)
+	}
+	return text
+}
