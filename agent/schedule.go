@@ -29,6 +29,7 @@ func (a *Agent) composeSchedule(p *parts, objects *scripts.Cache) {
 		},
 		Groups: p.settings.Groups, Lookup: p.settings.Scripts().Known, Objects: objects,
 		Out: p.arrivals, Pending: func(requestID string) bool { return owesResult(p.ledger, requestID) },
+		Owed:    func() []string { return owedLocally(p.ledger) },
 		Observe: func(kind string, payload map[string]string) { recorder.Observe(context.Background(), kind, payload) },
 		Now:     a.opts.now, Logger: log, SettleIn: a.opts.settleIn,
 	})
@@ -42,6 +43,23 @@ func owesResult(l *command.Ledger, requestID string) bool {
 	_, _, waits := l.Body(key)
 	_, decided := l.Verdict(key)
 	return waits || decided
+}
+
+// owedLocally are the runs of local schedules that were accepted and have no stored
+// result yet.
+func owedLocally(l *command.Ledger) (ids []string) {
+	for _, r := range l.Unfinished() {
+		c, err := wire.DecodeCommand(r.Body)
+		if r.Result != nil {
+			var result wire.Result
+			result, err = wire.DecodeResult(r.Result)
+			c.RequestID = result.RequestID
+		}
+		if err == nil && schedule.IsRequestID(c.RequestID) {
+			ids = append(ids, c.RequestID)
+		}
+	}
+	return ids
 }
 
 // scheduledSink tells the scheduler how its runs ended before it stores their

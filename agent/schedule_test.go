@@ -206,6 +206,7 @@ func TestWhatLocalSchedulesDoNotRun(t *testing.T) {
 	s.connected()
 	s.passedOver(a, 4)
 	require.Zero(t, s.runs("revoked-1"))
+	require.Len(t, s.resultsOf("revoked"), 1, "nor is it answered again after a restart")
 	s.deleteRow(wire.BucketScriptStatus, "revoked")
 	s.ranMore("revoked-1", 2)
 	s.deleteRow(wire.BucketSchedules, "often")

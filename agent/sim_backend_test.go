@@ -25,10 +25,12 @@ type backend struct {
 	loop   sync.WaitGroup
 	// observed is what OBS_EVENTS has in the end.
 	observed []wire.ObsEvent
+	stock    stock // guarded by sim.mu, as the next
+	emptied  bool  // the store of scripts is gone, or was
 }
 
 func newBackend(s *sim) *backend {
-	return &backend{s: s, client: s.broker.NewClient(), ended: make(chan struct{})}
+	return &backend{s: s, client: s.broker.NewClient(), ended: make(chan struct{}), stock: stock{}}
 }
 
 func (b *backend) start() {
@@ -112,6 +114,7 @@ func (s *sim) orderOr(r wire.Result) *order {
 // send publishes a variant of an order to whoever listens and to EXEC, if it is
 // there.
 func (b *backend) send(o *order, variant int) {
+	b.storeScript(o, variant)
 	b.s.mu.Lock()
 	data := o.encoded(variant, b.s.began)
 	b.s.mu.Unlock()
@@ -162,6 +165,7 @@ func (b *backend) createStreams() {
 			must(err)
 		}
 	}
+	b.createScripts()
 }
 
 func (b *backend) deleteStream(name string) {

@@ -38,6 +38,8 @@ func (s *sim) unrest() string {
 		return "records are pending"
 	case p.schedule.Status().Armed+p.schedule.Status().Running > 0:
 		return "local schedules are armed, or wait for the end of a run"
+	case !s.isInForce(p):
+		return "the last settings are not in force"
 	case stuck(p) > 0:
 		return "records are set aside, and the broker refuses none for good"
 	}
@@ -116,6 +118,7 @@ func (s *sim) checkOrders() {
 		s.checkResults(o)
 		s.checkVerdict(o)
 		s.checkEmitted(o)
+		s.checkObject(o)
 		s.checkStarts(o, o.results[0])
 		s.countResult(o)
 	}

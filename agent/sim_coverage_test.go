@@ -58,6 +58,9 @@ var expected = slices.Concat(
 	prefixed("crash leaves: fire, ", "started", "started + record", "finished", "finished + record"),
 	prefixed("fire: ", "exit code of the script", "interrupted", "too late"),
 	prefixed("schedule: ", "edited", "disabled", "deleted", "fired without a broker"),
+	prefixed("fault: ", "store of scripts deleted", jstest.OpObjectRead+" fails"),
+	prefixed("object: ", "run", "run by a schedule", "refused"),
+	prefixed("at once: ", "more", "fewer", "above the host's own number"),
 	prefixed("order: ", "run again after a crash", "taken by its conflict", "lost by its sender, who did not send it again"),
 )
 

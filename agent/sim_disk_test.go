@@ -107,10 +107,10 @@ func (f lifeFS) step(kind, name string) error {
 }
 
 // takeTime lets others in. The ledger holds its lock while it rewrites or closes
-// its file, and the scheduler while it writes what was done: who waits for a lock
+// its file, the scheduler while it writes what was done, and the cache of scripts: who waits for a lock
 // does not let the bubble's time pass.
 func (l *life) takeTime(what, name string) {
-	if folderOf(name) == completionsFolder {
+	if folder := folderOf(name); folder == completionsFolder || folder == scriptFolder {
 		return
 	}
 	if folderOf(name) == "ledger" && (l.isClosing() || what != "ledger write" && what != "ledger sync") {

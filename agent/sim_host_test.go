@@ -116,7 +116,7 @@ func (h *host) setDiskError(e *diskError) {
 func (h *host) heal() {
 	h.setDiskError(nil)
 	h.with(func(l *life) {
-		for _, op := range []string{jstest.OpPublish, jstest.OpStream, jstest.OpConsumer, jstest.OpMessages, jstest.OpNext, jstest.OpSettle, jstest.OpSubscribe} {
+		for _, op := range []string{jstest.OpPublish, jstest.OpStream, jstest.OpConsumer, jstest.OpMessages, jstest.OpNext, jstest.OpSettle, jstest.OpSubscribe, jstest.OpObjectRead} {
 			l.client.Fail(op, nil, 0)
 		}
 		l.client.LosePubAck(nil, 0)

@@ -16,6 +16,7 @@ type order struct {
 	subject    string
 	once       bool // the backend never sends it again
 	kind       kind
+	object     objectFate
 	command    wire.Command
 	deadline   time.Duration // after its sending; 0: none
 
@@ -146,6 +147,7 @@ func (o *order) encoded(variant int, began time.Time) []byte {
 		if o.deadline > 0 {
 			c.DeadlineAt = began.Add(o.deadline).UTC()
 		}
+		o.nameScript(&c)
 		data, err := c.Encode()
 		if err != nil {
 			panic(err)

@@ -60,7 +60,7 @@ const (
 
 var endingNames = [...]string{"never", "orderly stop", "process killed", "power cut"}
 
-func newPlan(r, schedules *rand.Rand) plan {
+func newPlan(r, schedules, objects, limits *rand.Rand) plan {
 	length := between(r, 30*time.Second, time.Hour)
 	p := plan{length: length, slots: 1 + r.IntN(3), grace: spread(r, time.Minute), calm: percent(r, 15)}
 	for range r.IntN(8) {
@@ -94,6 +94,8 @@ func newPlan(r, schedules *rand.Rand) plan {
 		p.add(clockStep(r, when()))
 	}
 	p.addTickers(schedules)
+	p.addObjects(objects)
+	p.addLimits(limits)
 	slices.SortStableFunc(p.events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
 	return p
 }

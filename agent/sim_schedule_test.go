@@ -18,10 +18,11 @@ import (
 
 // ticker is a local schedule with its job, and what became of its fires.
 type ticker struct {
-	id    string // of the schedule and of the job
-	row   wire.Schedule
-	takes time.Duration
-	fails int // so many runs, before they succeed
+	id     string // of the schedule and of the job
+	row    wire.Schedule
+	takes  time.Duration
+	fails  int  // so many runs, before they succeed
+	object bool // its job names its script
 
 	// Guarded by sim.mu.
 	version int
@@ -89,9 +90,9 @@ func (t *ticker) once() bool { return t.row.Mode == wire.OncePerPC }
 func (b *backend) putTicker(t *ticker) {
 	b.s.mu.Lock()
 	t.version++
-	manifest := wire.Manifest{ID: t.id, Version: fmt.Sprint(t.version), Execute: wire.Execute{Shell: "once", Timeout: "1h", Script: "tick"}}
+	version := t.version
 	b.s.mu.Unlock()
-	b.putRow(wire.BucketJobs, t.id, manifest.Encode())
+	b.putRow(wire.BucketJobs, t.id, b.jobOf(t, version).Encode())
 	b.putRow(wire.BucketSchedules, t.id, t.row.Encode())
 	b.s.mu.Lock()
 	defer b.s.mu.Unlock()

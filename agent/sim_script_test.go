@@ -40,7 +40,7 @@ func (l *life) runScript(ctx context.Context, spec exec.Spec) (exec.Outcome, err
 
 // handle is the same in Go.
 func (l *life) handle(ctx context.Context, j Job) error {
-	if data, err := j.Command.Encode(); err != nil {
+	if data, err := l.received(j.Command); err != nil {
 		return err
 	} else if o := l.s.fire(j.Command.RequestID, j.Command.ID, data); o != nil {
 		return l.tick(ctx, o, j)
@@ -79,6 +79,7 @@ func (l *life) startOf(o *order, st start) bool {
 		l.s.problems = append(l.s.problems, o.id+" was started after its deadline")
 	}
 	o.starts = append(o.starts, st)
+	l.s.limits.starts(l.s)
 	o.running++
 	if o.running > 1 {
 		l.s.problems = append(l.s.problems, o.id+" runs twice at the same time")
@@ -90,6 +91,7 @@ func (l *life) endOf(o *order) {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
 	o.running--
+	l.s.limits.running--
 }
 
 // work takes its time and panics, ends early or goes on as the order says.

@@ -54,7 +54,7 @@ type admitter struct {
 	log         *slog.Logger
 	counters    *Counters
 
-	refusals, conflicts *allowance
+	refusals, localRefusals, conflicts *allowance
 
 	refusing bool // the ledger could not be written last time
 	letGo    int  // live commands that a stop overtook in record

@@ -18,6 +18,10 @@ const (
 	// leaves, with one a minute after it, at the most 12,520 refusals in the box of
 	// results in the 8 days that a command can matter. The box holds 100,000.
 	refusalBurst = 1000
+	// localRefusalBurst is that of the host's own schedules, for a verifier that
+	// trusts none of them: they are no reason to leave a sender without an answer.
+	// At the most 11,620 in 8 days.
+	localRefusalBurst = 100
 	// conflictBurst bounds the observations of request IDs that were used twice;
 	// their box gives up the oldest, reports of scripts included.
 	conflictBurst = 100
@@ -30,7 +34,7 @@ const (
 // ledger, so that a corrected one may use the request ID again.
 func (a *admitter) refuse(ctx context.Context, x *arrival, reason error) {
 	a.counters.refused.Add(1)
-	if !a.mayRefuse(ctx) {
+	if !a.mayRefuse(ctx, x.Source) {
 		x.Answer(delivery.Ack)
 		return
 	}
@@ -47,14 +51,18 @@ func (a *admitter) refuse(ctx context.Context, x *arrival, reason error) {
 
 // mayRefuse says whether a refusal may still be stored, and tells of it when that
 // changes.
-func (a *admitter) mayRefuse(ctx context.Context) bool {
-	allowed, began, ended := a.refusals.take()
+func (a *admitter) mayRefuse(ctx context.Context, source delivery.Source) bool {
+	refusals := a.refusals
+	if source == delivery.Schedule {
+		refusals = a.localRefusals
+	}
+	allowed, began, ended := refusals.take()
 	if ended > 0 {
-		a.log.Info("refused commands are answered again", "unanswered", ended)
+		a.log.Info("refused commands are answered again", "unanswered", ended, "source", source)
 	}
 	if began {
 		a.log.Warn("too many commands were refused; further ones are counted and get no answer for now",
-			"answered", refusalBurst, "then_one_every", allowanceEvery)
+			"answered", refusals.burst, "then_one_every", allowanceEvery, "source", source)
 		a.events.Observe(ctx, "command_refusals_unanswered", map[string]string{
 			"refused": strconv.FormatUint(a.counters.refused.Load(), 10),
 		})

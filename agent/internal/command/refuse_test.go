@@ -86,9 +86,40 @@ func TestAFloodOfForgedCommandsLeavesRoomForResults(t *testing.T) {
 	})
 }
 
+// A schedule of every second whose commands the verifier does not trust does not
+// take the answers from those who send commands.
+func TestLocalRefusalsHaveAnAllowanceOfTheirOwn(t *testing.T) {
+	run(t, onlyGenuine, func(t *testing.T, b *bench) {
+		deliver := func(c wire.Command, source delivery.Source) {
+			data, err := c.Encode()
+			require.NoError(t, err)
+			b.in <- delivery.Delivery{Data: data, Source: source, Subject: "s", Settle: func(delivery.Settlement) {}}
+			synctest.Wait()
+		}
+		answered := func() int {
+			b.sink.mu.Lock()
+			defer b.sink.mu.Unlock()
+			return b.sink.puts
+		}
+		for n := range refusalBurst + 1 {
+			deliver(forged(n), delivery.Schedule)
+		}
+		require.Equal(t, localRefusalBurst, answered())
+		deliver(forged(refusalBurst+1), delivery.Live)
+		require.Equal(t, localRefusalBurst+1, answered(), "a sender is answered")
+		for n := range refusalBurst {
+			deliver(forged(2*refusalBurst+n), delivery.Live)
+		}
+		require.Equal(t, localRefusalBurst+refusalBurst, answered())
+		time.Sleep(allowanceEvery)
+		deliver(forged(4*refusalBurst), delivery.Schedule)
+		require.Equal(t, localRefusalBurst+refusalBurst+1, answered())
+	})
+}
+
 func TestRefusalsNeverFillTheBoxOfResults(t *testing.T) {
 	const box = 100_000 // as the agent opens it
-	require.Less(t, refusalBurst+int(Retention/allowanceEvery), box/4, "no broker takes results for as long as commands matter")
+	require.Less(t, refusalBurst+localRefusalBurst+2*int(Retention/allowanceEvery), box/4, "no broker takes results for as long as commands matter")
 }
 
 // What a forger or the verifier writes must not make refusals large.

@@ -93,7 +93,7 @@ func New(cfg Config) *Service {
 	s.admit = &admitter{
 		ledger: s.ledger, queue: s.queue, verdicts: s.verdicts, runs: s.runs, sink: cfg.Sink,
 		gather: s.gatherKnown, verify: cfg.Verify, events: cfg.Events, pcID: cfg.PCID, now: s.now, log: s.log, counters: &s.counters,
-		refusals: newAllowance(refusalBurst), conflicts: newAllowance(conflictBurst),
+		refusals: newAllowance(refusalBurst), localRefusals: newAllowance(localRefusalBurst), conflicts: newAllowance(conflictBurst),
 	}
 	s.perform = &performer{
 		ledger: s.ledger, queue: s.queue, verdicts: s.verdicts, runs: s.runs, sink: cfg.Sink,

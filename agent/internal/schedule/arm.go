@@ -22,52 +22,82 @@ type armed struct {
 
 	waiting bool      // for at; it was due at due
 	due, at time.Time // by the host's clock
-	// answered is the version that was refused with a result of its own.
-	answered string
 }
 
 // rearm brings the schedules up to the rows and groups that are in force. Those
 // that did not change keep where they are.
-func (s *Service) rearm(now time.Time) (groupsChanged <-chan struct{}) {
+func (s *Service) rearm(now moment) (groupsChanged <-chan struct{}) {
 	groups, groupsChanged := s.cfg.Groups()
 	rows, known := s.schedules.current()
-	if !known {
+	if !known || !s.stateRead.Load() {
 		return groupsChanged
 	}
-	next := make(map[string]*armed, len(rows))
+	next, left := make(map[string]*armed, len(rows)), s.goneMarks(rows)
 	for key, row := range rows {
-		if a := s.arm(key, row, groups, now); a != nil {
+		a, waits := s.arm(key, row, groups, now)
+		if a != nil {
 			next[key] = a
+		} else if m, ok := s.markOf(key); ok && waits {
+			left[key] = m
 		}
 	}
 	s.told.retain("schedule", func(key string) bool { return rows[key] != "" })
 	s.told.retain("job of schedule", func(key string) bool { return next[key] != nil })
-	s.replaceArmed(next)
+	s.replaceArmed(next, left)
 	s.readJobs(next)
 	return groupsChanged
 }
 
-// arm returns nil for a schedule that this host does not fire.
-func (s *Service) arm(key, row string, groups []string, now time.Time) *armed {
-	a := s.armed[key]
+// goneMarks are the marks of the last run without a row. Until the broker has said so,
+// nobody knows that their schedules are gone: a snapshot can be older than they are.
+func (s *Service) goneMarks(rows map[string]string) map[string]mark {
+	left := map[string]mark{}
+	if s.schedules.isFresh() {
+		return left
+	}
+	for key, m := range s.marks {
+		if rows[key] == "" {
+			left[key] = m
+		}
+	}
+	return left
+}
+
+func (s *Service) markOf(key string) (m mark, ok bool) {
+	if a := s.armed[key]; a != nil {
+		return a.mark, true
+	}
+	m, ok = s.marks[key]
+	return m, ok
+}
+
+// arm returns nil for a schedule that this host does not fire; it waits if that may
+// only be so because the groups are not known.
+func (s *Service) arm(key, row string, groups []string, now moment) (a *armed, waits bool) {
+	a = s.armed[key]
 	if a != nil && a.row == row && a.sched.AppliesTo(s.cfg.PCID, groups) {
-		return a
+		return a, false
 	}
 	sched, err := wire.DecodeSchedule([]byte(row))
 	if err != nil || !sched.AppliesTo(s.cfg.PCID, groups) {
 		s.told.tell("schedule", key, "")
-		return nil // rows in force can be read
+		return nil, err == nil && groups == nil && sched.AppliesTo(s.cfg.PCID, sched.Target.Groups) // rows in force can be read
 	}
 	if a != nil && a.sched.Cron == sched.Cron {
 		a.row, a.sched = row, sched
-		return a
+		return a, false
 	}
+	return s.armAnew(key, row, sched, now), false
+}
+
+func (s *Service) armAnew(key, row string, sched wire.Schedule, now moment) *armed {
 	expression, err := cron.Parse(sched.Cron)
 	if err != nil {
 		s.told.tell("schedule", key, err.Error())
 		return nil
 	}
-	fresh := &armed{key: key, row: row, sched: sched, cron: expression, mark: mark{Cron: sched.Cron, At: now}}
+	fresh := &armed{key: key, row: row, sched: sched, cron: expression}
+	fresh.mark = mark{Cron: sched.Cron, At: now.wall, From: now.wall, Counted: now.counted, Armed: now.counted, Since: now.counted}
 	if last, ok := s.marks[key]; ok && last.Cron == sched.Cron {
 		fresh.mark, fresh.resumed = last, true
 	}
@@ -82,14 +112,13 @@ func (s *Service) arm(key, row string, groups []string, now time.Time) *armed {
 	return fresh
 }
 
-func (s *Service) replaceArmed(next map[string]*armed) {
+func (s *Service) replaceArmed(next map[string]*armed, left map[string]mark) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.marks) > 0 || !maps.Equal(s.armed, next) {
+	if !maps.Equal(s.marks, left) || !maps.Equal(s.armed, next) {
 		s.dirty = true
 	}
-	s.armed = next
-	clear(s.marks)
+	s.armed, s.marks = next, left
 	var ids []string
 	for _, a := range next {
 		if wire.KeySafe(a.sched.JobID) == nil {

@@ -58,12 +58,12 @@ func (c *completions) load() (warning, err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case errors.Is(err, errDamaged):
-		warning = errors.Join(err, setAside(c.fs, c.path))
+		warning = errors.Join(err, setAside(c.fs, c.path, brokenSuffix))
 	case err != nil:
 		return nil, fmt.Errorf("schedule: read completions: %w", err)
 	default:
 		if found, warning = decodeCompletions(data); found == nil {
-			warning = errors.Join(warning, setAside(c.fs, c.path))
+			warning = errors.Join(warning, setAside(c.fs, c.path, brokenSuffix))
 		}
 	}
 	if warning != nil {

@@ -3,6 +3,7 @@ package schedule
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"path"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func TestACrashBeforeTheHandOver(t *testing.T) {
 				b.until("2000-01-01 02:00:00")
 				require.Len(t, b.runs(), c.want)
 				if c.want > 0 {
-					require.Equal(t, idOf("request", fireName("PC-1", "s", at(2000, 1, 0), 0)), b.runs()[0].RequestID)
+					require.Equal(t, idOf("request", fireName("PC-1", "s", at(2000, 1, 0), at(2000, 0, 0))), b.runs()[0].RequestID)
 				}
 			})
 		})
@@ -145,12 +146,12 @@ func TestCompletionsThatCannotBeReadYet(t *testing.T) {
 		b.schedule(wire.Schedule{Cron: "0 * * * * *", Mode: wire.OncePerPC})
 		b.job(wire.Manifest{})
 		require.NoError(t, atomicfile.WriteFile(b.disk, "/state/"+CompletionsFile, []byte(`{"s::j":"1999-01-01T00:00:00Z"}`), 0o600))
-		b.unreadable = true
+		b.unreadable = CompletionsFile
 	}, func(t *testing.T, b *bench) {
 		b.pass(30 * time.Minute)
 		require.Empty(t, b.runs())
 		require.Len(t, b.Status().Problems, 1)
-		b.life.unreadable.Store(false)
+		b.life.mend()
 		b.pass(30 * time.Minute)
 		require.Empty(t, b.runs())
 		require.Equal(t, 1, b.problems("nothing fires until it can be read"))
@@ -236,4 +237,58 @@ func suite(t *testing.T, scenario func(*faultfs.Mutant) (faultfs.Promise, error)
 		}
 		require.NotZero(t, dropped)
 	}
+}
+
+// Power is cut at every step of a fire and its end, on a host whose clock was set
+// back: what is handed over is in flight, and what was told to be done is done, since
+// when it was.
+func TestAFireSurvivesLostPower(t *testing.T) {
+	t.Parallel()
+	day := time.Date(2031, 3, 4, 5, 6, 7, 0, time.UTC)
+	back := day.Add(-240 * time.Hour)
+	service := func(disk atomicfile.FS, now func() time.Time) *Service {
+		return New(Config{
+			PCID: "PC-1", Dir: "/state/schedule", Completions: "/state/" + CompletionsFile, FS: disk, Now: now,
+			Logger: slog.New(slog.DiscardHandler), Pending: func(string) bool { return true },
+		})
+	}
+	suite(t, func(m *faultfs.Mutant) (faultfs.Promise, error) {
+		err := errors.Join(m.FS.MkdirAll("/state", 0o700), m.FS.SyncDir("/"))
+		now := day
+		s := service(m, func() time.Time { return now })
+		s.Load()
+		now = back
+		s.now()
+		s.enter("id", flight{Key: "s", Completion: "s::j", Once: true, Due: back})
+		handed := false
+		if err == nil {
+			err = s.saveState()
+			handed = err == nil
+		}
+		_ = m.Do("told", func() error { return nil })
+		ended := false
+		if handed {
+			s.Finished("id", 0)
+			ended = !s.dirty && !s.done.unsaved()
+		}
+		_ = m.Do("told", func() error { return nil })
+		if m.Cut() {
+			err = nil
+		} else if err == nil && !ended {
+			err = errors.New("it was not written")
+		}
+		return faultfs.Promise{Of: fmt.Sprint(handed, ended), Check: func(found *faultfs.FS) error {
+			s := service(found, func() time.Time { return back })
+			s.Load()
+			_, inFlight := s.runs["id"]
+			last, done := s.done.get("s::j")
+			switch {
+			case ended && (!done || !s.doneAt["s::j"].Wall.Equal(last) || s.doneAt["s::j"].Counted.Before(day.Add(-slew))):
+				return fmt.Errorf("done %v at %v, by the count at %v", done, last, s.doneAt["s::j"])
+			case handed && !ended && !inFlight && !done && s.doneAt["s::j"].Wall.IsZero():
+				return errors.New("it is not in flight")
+			}
+			return nil
+		}}, err
+	})
 }

@@ -24,11 +24,11 @@ const (
 )
 
 // look brings a schedule up to now and reports whether it is to fire.
-func (s *Service) look(a *armed, now time.Time, busy bool) bool {
-	if a.waiting && a.due.After(now) {
+func (s *Service) look(a *armed, now moment, busy bool) bool {
+	if a.waiting && a.due.After(now.wall) {
 		a.waiting = false // the clock was set back; its time comes again
 	}
-	if a.mark.At.After(now) && !s.startOver(a, now) {
+	if a.mark.At.After(now.wall) && !s.turnBack(a, now) {
 		return false
 	}
 	if a.resumed && !s.isSettledIn() {
@@ -36,22 +36,34 @@ func (s *Service) look(a *armed, now time.Time, busy bool) bool {
 	}
 	resumed := a.resumed
 	a.resumed = false
-	if due, ok := a.cron.Last(now); ok && due.After(a.mark.At) && !a.waiting {
+	if due, ok := a.lastDue(now); ok && !a.waiting {
 		missed := resumed && !due.After(s.since)
 		switch {
 		case busy:
 			s.counters.overlapped.Add(1)
 			s.log.Info("a local schedule is due while it still runs and is passed over", "schedule", short(a.key), "due", due)
-			s.passTo(a, due)
-		case missed && !a.await(s.cfg.PCID, due, now):
+			s.passTo(a, due, now)
+		case missed && !a.await(s.cfg.PCID, due, now.wall):
 			s.counters.missed.Add(1)
 			s.log.Info("a local schedule was due while the agent did not run", "schedule", short(a.key), "due", due)
-			s.passTo(a, due)
+			s.passTo(a, due, now)
 		case !missed:
-			a.wait(s.cfg.PCID, due, now)
+			a.wait(s.cfg.PCID, due, now.wall)
 		}
 	}
-	return a.waiting && !busy && !now.Before(a.at)
+	return a.waiting && !busy && !now.wall.Before(a.at)
+}
+
+// lastDue is the last time that has come and was not left behind. A clock that was
+// set back and is put right jumps over times that were left behind before: they are
+// older, by the count, than what the schedule has come to meanwhile.
+func (a *armed) lastDue(now moment) (due time.Time, ok bool) {
+	due, ok = a.cron.Last(now.wall)
+	if !ok || !due.After(a.mark.At) {
+		return due, false
+	}
+	counted := due.Add(now.behind())
+	return due, counted.After(a.mark.Armed) && (counted.After(a.mark.Counted) || !a.mark.Past.has(due))
 }
 
 // isSettledIn reports whether what the last run knew is as good as it gets: what
@@ -63,28 +75,38 @@ func (s *Service) isSettledIn() bool {
 	return s.schedules.isFresh() && s.jobs.isFresh()
 }
 
-// passTo leaves everything up to a time behind. The state on disk need not know:
-// whoever looks again finds the same.
-func (s *Service) passTo(a *armed, at time.Time) {
+// passTo leaves everything up to a time behind. The state on disk need not know at
+// once: whoever looks again finds the same.
+func (s *Service) passTo(a *armed, at time.Time, now moment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a.mark.At = at
+	a.mark.At, a.mark.Counted = at, now.counted
 	a.waiting = false
+	if s.passed.IsZero() {
+		s.passed = time.Now()
+	}
 }
 
-// startOver reports whether a clock that was set back starts the schedule over.
-// By less than the distance to the next fire nothing is lost by waiting, and a fire
-// would be repeated otherwise.
-func (s *Service) startOver(a *armed, now time.Time) bool {
-	next, ok := a.cron.Next(a.mark.At)
-	if !ok || a.mark.At.Sub(now) < next.Sub(a.mark.At) {
-		return false
+// turnBack reports whether a schedule goes on from a time before the one that it has
+// come to: the clock was set back. By less than the distance to the next fire
+// nothing is lost by waiting, and a fire would be repeated otherwise.
+func (s *Service) turnBack(a *armed, now moment) bool {
+	last, isTime := a.cron.Last(a.mark.At)
+	if isTime = isTime && last.Equal(a.mark.At); isTime {
+		next, ok := a.cron.Next(a.mark.At)
+		if !ok || a.mark.At.Sub(now.wall) < next.Sub(a.mark.At) {
+			return false
+		}
+		s.log.Warn("the clock was set back; a local schedule starts over", "schedule", short(a.key), "by", a.mark.At.Sub(now.wall))
 	}
-	s.log.Warn("the clock was set back; a local schedule starts over", "schedule", short(a.key), "by", a.mark.At.Sub(now))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a.mark.At, a.waiting, s.dirty = now, false, true
-	a.mark.Restarts++
+	a.waiting, s.dirty = false, true
+	if isTime {
+		a.mark.startOver(now)
+	} else { // nothing was left behind since it began
+		a.mark.At, a.mark.From = now.wall, now.wall
+	}
 	return true
 }
 
@@ -122,7 +144,7 @@ func (a *armed) jitter(pcID string, due time.Time) time.Duration {
 	if secs <= 1 {
 		return 0
 	}
-	sum := sha256.Sum256([]byte("jitter\x00" + fireName(pcID, a.key, due, a.mark.Restarts)))
+	sum := sha256.Sum256([]byte("jitter\x00" + pcID + "\x00" + a.key + "\x00" + due.UTC().Format(time.RFC3339)))
 	return time.Duration(binary.BigEndian.Uint64(sum[:8])%secs) * time.Second
 }
 

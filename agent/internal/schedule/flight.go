@@ -28,28 +28,35 @@ func (s *Service) remove(id string) (f flight, was bool) {
 	return f, was
 }
 
-// isBusy reports whether a run of the schedule is in flight.
+// isBusy reports whether a run of the schedule is in flight, or one of which nobody
+// knows whose it is.
 func (s *Service) isBusy(key string) bool {
+	of := make(map[string]flight)
 	s.mu.Lock()
-	id, f := "", flight{}
-	for one, of := range s.runs {
-		if of.Key == key {
-			id, f = one, of
+	for id, f := range s.runs {
+		if f.Key == key || f.Key == "" {
+			of[id] = f
 		}
 	}
 	s.mu.Unlock()
-	if id == "" {
+	busy := false
+	for id, f := range of {
+		busy = !s.isOver(id, f) || busy
+	}
+	return busy
+}
+
+// isOver reports whether the command path has let go of a run. Its result comes
+// before that, so none will come.
+func (s *Service) isOver(id string, f flight) bool {
+	if !f.handed || f.data != nil || s.cfg.Pending(id) {
 		return false
 	}
-	if !f.handed || f.data != nil || s.cfg.Pending(id) {
-		return true
-	}
-	// Its result comes before the command path lets it go, so none will come.
-	if _, was := s.remove(id); was {
+	if _, was := s.remove(id); was && f.Key != "" {
 		s.counters.failed.Add(1)
-		s.log.Warn("a run of a local schedule ended and left no outcome; it does not count as done", "schedule", short(key), "request_id", id)
+		s.log.Warn("a run of a local schedule ended and left no outcome; it does not count as done", "schedule", short(f.Key), "request_id", id)
 	}
-	return false
+	return true
 }
 
 // settleLastRun looks once at what the last run of the agent left in flight. What
@@ -88,17 +95,18 @@ func (s *Service) keep(id string) {
 	}
 }
 
-// goBack lets a schedule fire again what it fired last.
+// goBack lets a schedule fire again what it fired last, under the same ID.
 func (s *Service) goBack(f flight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := f.Due.Add(-time.Second)
-	if a := s.armed[f.Key]; a != nil && a.resumed && before.Before(a.mark.At) {
-		a.mark.At = before
+	isOf := func(m mark) bool {
+		return m.Cron == f.Before.Cron && m.Since.Equal(f.Before.Since) && m.At.After(f.Before.At)
 	}
-	if m, ok := s.marks[f.Key]; ok && before.Before(m.At) {
-		m.At = before
-		s.marks[f.Key] = m
+	if a := s.armed[f.Key]; a != nil && a.resumed && isOf(a.mark) {
+		a.mark = f.Before
+	}
+	if m, ok := s.marks[f.Key]; ok && isOf(m) {
+		s.marks[f.Key] = f.Before
 	}
 }
 
@@ -191,38 +199,4 @@ func (s *Service) nextRepeat() (next time.Time, ok bool) {
 		}
 	}
 	return next, ok
-}
-
-// Owns reports whether a request is a run of this scheduler whose end it waits for.
-func (s *Service) Owns(requestID string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, ok := s.runs[requestID]
-	return ok
-}
-
-// Finished takes the exit code of a run, or of what stands for one. The command
-// path calls it before it stores the result: what was done once is on disk before
-// anybody can see that it was. Requests of others are ignored.
-func (s *Service) Finished(requestID string, exitCode int32) {
-	f, was := s.remove(requestID)
-	if !was {
-		return
-	}
-	defer signal(s.wake)
-	if exitCode != 0 {
-		s.counters.failed.Add(1)
-		if f.Object != "" {
-			signal(s.objectsWake) // the object may be another by now
-		}
-		return
-	}
-	s.counters.succeeded.Add(1)
-	s.done.set(f.Completion, s.now())
-	if !f.Once {
-		return
-	}
-	if err := s.done.save(); err != nil {
-		s.told.tell("disk", "", err.Error()+"; it is tried again")
-	}
 }

@@ -33,11 +33,17 @@ type mirror struct {
 	told     *notices
 	changed  func()
 
+	folding        sync.Mutex // one after the other: views, and a late snapshot
 	mu             sync.RWMutex
 	rows           map[string]string // replaced, never changed
 	known          bool
 	stale          time.Time // since when the broker may know better; zero: fresh
 	version, saved uint64
+	// unread is since when the snapshot of the last run cannot be read; zero: it was
+	// read, or there is none. Nothing is written over it.
+	unread time.Time
+	// bad are keys whose rows in force, if any, are only in that snapshot.
+	bad map[string]bool
 }
 
 // document checks a row by decoding it.
@@ -54,27 +60,6 @@ func document[T any](decode func([]byte) (T, error), limit int) func([]byte) err
 type rowsFile struct {
 	Saved time.Time         `json:"saved"`
 	Rows  map[string]string `json:"rows"`
-}
-
-// load takes the snapshot of the last run.
-func (m *mirror) load() {
-	var file rowsFile
-	found, err := m.store.load(m.bucket, &file)
-	if err != nil {
-		m.told.warn("snapshot of bucket", m.bucket, err.Error())
-	}
-	if !found {
-		return
-	}
-	rows := make(map[string]string, len(file.Rows))
-	for key, value := range file.Rows {
-		if m.usable(key, value) == nil {
-			rows[key] = value
-		}
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.rows, m.known, m.stale = rows, true, file.Saved
 }
 
 // watch follows the bucket until ctx ends. Nobody keeps the view fresh after it.
@@ -97,9 +82,12 @@ func (m *mirror) usable(key, value string) error {
 
 // apply takes a view of the bucket.
 func (m *mirror) apply(v retry.View) {
-	m.mu.RLock()
+	m.folding.Lock()
+	defer m.folding.Unlock()
+	m.mu.Lock()
 	old := m.rows
-	m.mu.RUnlock()
+	m.bad = nil
+	m.mu.Unlock()
 	rows := m.fold(old, v.Entries)
 	if rows == nil {
 		m.told.tell("bucket", m.bucket, fmt.Sprintf("it holds more than %d bytes; the last good view stays in force", maxBytes))
@@ -123,6 +111,7 @@ func (m *mirror) fold(old map[string]string, view map[string]retry.Entry) map[st
 			if err := m.usable(key, value); err != nil {
 				m.told.tell("row of bucket "+m.bucket, key, err.Error())
 				if !had || !m.keepLast {
+					m.miss(key)
 					continue
 				}
 				value = before
@@ -137,6 +126,18 @@ func (m *mirror) fold(old map[string]string, view map[string]retry.Entry) map[st
 	}
 	m.told.retain("row of bucket "+m.bucket, func(key string) bool { _, there := view[key]; return there })
 	return rows
+}
+
+// miss notes that a late snapshot may have a better row.
+func (m *mirror) miss(key string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.keepLast && !m.unread.IsZero() {
+		if m.bad == nil {
+			m.bad = map[string]bool{}
+		}
+		m.bad[key] = true
+	}
 }
 
 // replace reports whether the contents are others now, or known for the first time,
@@ -173,11 +174,19 @@ func (m *mirror) isFresh() bool {
 func (m *mirror) unsaved() bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.version != m.saved
+	return m.version != m.saved || !m.unread.IsZero()
 }
 
 // save writes the snapshot if there is something new.
 func (m *mirror) save(now time.Time) error {
+	m.mu.RLock()
+	unread := m.unread
+	m.mu.RUnlock()
+	if !unread.IsZero() {
+		if err := m.loadSince(unread); err != nil {
+			return err
+		}
+	}
 	m.mu.RLock()
 	version, file := m.version, rowsFile{Saved: now.UTC(), Rows: m.rows}
 	clean := m.version == m.saved

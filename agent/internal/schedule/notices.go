@@ -16,14 +16,48 @@ type notices struct {
 	observe func(kind string, payload map[string]string)
 
 	mu   sync.Mutex
-	said map[string]string // the problem, by what has it
+	said map[string]saying // by what has the problem
 }
+
+// saying is a problem that lasts. What has the same cause is not told again.
+type saying struct{ cause, problem string }
 
 // tell reports a problem of something; an empty one is over.
 func (n *notices) tell(what, name, problem string) {
-	if n.isNew(what+" "+name, problem) && problem != "" {
-		n.warn(what, name, problem)
+	n.tellOf(what, name, saying{problem, problem})
+}
+
+// failFile reports an error of a file and what follows from it; nil: it is over. The
+// same failure of another operation is the same problem.
+func (n *notices) failFile(name string, err error, then string) {
+	if err == nil {
+		n.tell("file", name, "")
+		return
 	}
+	n.tellOf("file", name, saying{causeOf(err), err.Error() + "; " + then})
+}
+
+func (n *notices) tellOf(what, name string, is saying) {
+	if n.isNew(what+" "+name, is) && is.problem != "" {
+		n.warn(what, name, is.problem)
+	}
+}
+
+// causeOf is what lies under an error, without the names of files and operations.
+func causeOf(err error) string {
+	var next error
+	switch e := err.(type) { //nolint:errorlint // it goes down step by step
+	case interface{ Unwrap() error }:
+		next = e.Unwrap()
+	case interface{ Unwrap() []error }:
+		if all := e.Unwrap(); len(all) > 0 {
+			next = all[len(all)-1]
+		}
+	}
+	if next == nil {
+		return err.Error()
+	}
+	return causeOf(next)
 }
 
 // warn reports what happened once.
@@ -32,16 +66,16 @@ func (n *notices) warn(what, name, problem string) {
 	n.observe(ObservationKind, map[string]string{"what": what, "name": short(name), "problem": problem})
 }
 
-func (n *notices) isNew(id, problem string) bool {
+func (n *notices) isNew(id string, is saying) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.said[id] == problem {
+	if n.said[id].cause == is.cause {
 		return false
 	}
-	if problem == "" {
+	if is.problem == "" {
 		delete(n.said, id)
 	} else {
-		n.said[id] = problem
+		n.said[id] = is
 	}
 	return true
 }
@@ -68,8 +102,8 @@ func (n *notices) all() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	all := make([]string, 0, len(n.said))
-	for id, problem := range n.said {
-		all = append(all, short(id)+": "+problem)
+	for id, is := range n.said {
+		all = append(all, short(id)+": "+is.problem)
 	}
 	slices.Sort(all)
 	return all[:min(len(all), maxNamed)]

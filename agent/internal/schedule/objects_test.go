@@ -87,7 +87,7 @@ func TestAScriptObjectIsFetchedAhead(t *testing.T) {
 		require.Equal(t, "tool/1", b.runs()[0].ScriptObject)
 		require.Equal(t, oneDigest, b.runs()[0].ScriptObjectSHA256)
 		require.Empty(t, b.runs()[0].Script)
-		require.Empty(t, seen(b, &b.observed))
+		require.Empty(t, b.Status().Problems)
 	})
 }
 

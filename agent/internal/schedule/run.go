@@ -13,8 +13,9 @@ const maxNap = 10 * time.Second
 // run fires what is due until ctx ends.
 func (s *Service) run(ctx context.Context) error {
 	defer func() { s.flush(time.Now(), true) }()
-	s.began, s.since = time.Now(), s.now()
-	groupsChanged := s.rearm(s.since)
+	now := s.now()
+	s.began, s.since = time.Now(), now.wall
+	groupsChanged := s.rearm(now)
 	for {
 		if s.stale.Swap(false) {
 			groupsChanged = s.rearm(s.now())
@@ -34,12 +35,21 @@ func (s *Service) run(ctx context.Context) error {
 	}
 }
 
-// now is the host's clock, without the process's own in it.
-func (s *Service) now() time.Time { return s.cfg.Now().UTC().Round(0) }
+// now is the time. That the host's clock was set is news for the disk.
+func (s *Service) now() moment {
+	m, set := s.clock.look()
+	if set {
+		s.mu.Lock()
+		s.dirty = true
+		s.mu.Unlock()
+	}
+	return m
+}
 
 // work does what is to be done now.
 func (s *Service) work(ctx context.Context) {
-	if s.loadDone() && !time.Now().Before(s.holdUntil) {
+	ready := s.loadState()
+	if ready = s.loadDone() && ready; ready && !s.stale.Load() && !time.Now().Before(s.holdUntil) {
 		s.settleLastRun()
 		s.fireAll(ctx)
 		s.repeat(ctx)
@@ -76,7 +86,7 @@ func (s *Service) fireAll(ctx context.Context) {
 		s.withdraw(shots, err)
 		return
 	}
-	s.told.tell("disk", "", "")
+	s.told.tell("file", stateName, "")
 	for _, x := range shots {
 		s.counters.fired.Add(1)
 		s.handOver(ctx, x.id)
@@ -86,7 +96,7 @@ func (s *Service) fireAll(ctx context.Context) {
 // withdraw takes back what could not be recorded; it is tried again in a while.
 func (s *Service) withdraw(shots []shot, err error) {
 	s.holdUntil = time.Now().Add(holdTime)
-	s.told.tell("disk", "", err.Error()+"; nothing fires until it can be written")
+	s.told.failFile(stateName, err, "nothing fires until it can be written")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, x := range shots {
@@ -98,7 +108,7 @@ func (s *Service) withdraw(shots []shot, err error) {
 // nap is how long nothing can happen by itself.
 func (s *Service) nap() time.Duration {
 	now, own := s.now(), time.Now()
-	next := s.lookAhead(now)
+	next := s.lookAhead(now.wall)
 	nap := time.Hour
 	if len(s.armed) > 0 {
 		nap = maxNap
@@ -106,11 +116,11 @@ func (s *Service) nap() time.Duration {
 	if !s.flushAt.IsZero() {
 		nap = min(nap, s.flushAt.Sub(own))
 	}
-	if hold := s.holdUntil.Sub(own); hold > 0 || !s.loaded.Load() {
+	if hold := s.holdUntil.Sub(own); hold > 0 || !s.loaded.Load() || !s.stateRead.Load() {
 		return max(min(nap, max(hold, maxNap)), time.Millisecond)
 	}
 	if !next.IsZero() {
-		nap = min(nap, wait(next.Sub(now)))
+		nap = min(nap, wait(next.Sub(now.wall)))
 	}
 	if again, ok := s.nextRepeat(); ok {
 		nap = min(nap, wait(again.Sub(own)))

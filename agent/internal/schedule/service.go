@@ -55,6 +55,9 @@ type Config struct {
 	Out chan<- delivery.Delivery
 	// Pending reports whether the command path still owes a result for a request.
 	Pending func(requestID string) bool
+	// Owed are the requests of this package, see [IsRequestID], that the command path
+	// owes a result for; nil: none. It is asked when nobody else knows them any more.
+	Owed func() []string
 	// Observe is told of what does not work as it should; nil: nobody.
 	Observe func(kind string, payload map[string]string)
 	Now     func() time.Time
@@ -74,6 +77,7 @@ type Service struct {
 	jobs      *mirror
 	store     store
 	done      *completions
+	clock     clock
 	counters  counters
 
 	wake        chan struct{} // holds one signal: something changed
@@ -82,9 +86,11 @@ type Service struct {
 
 	mu     sync.Mutex
 	armed  map[string]*armed // by key
-	marks  map[string]mark   // of the last run, until the first rearm
+	marks  map[string]mark   // of the last run, of schedules that are not armed yet
 	runs   map[string]flight // by request ID
+	doneAt map[string]stamp  // by completion, where it is known better than there
 	digest map[string]string // by object
+	early  map[string]moment // ends of runs, until it is known which are ours
 	jobIDs []string          // that armed schedules name
 	// jobIDsChanged is closed with a change of jobIDs.
 	jobIDsChanged chan struct{}
@@ -92,6 +98,7 @@ type Service struct {
 	rearmed       bool                     // manifests are those of the rows in force
 	next          time.Time                // fire, for Status
 	dirty         bool                     // the state differs from the disk
+	passed        time.Time                // since when it does by what was passed over, by the process's own clock
 
 	flushAt   time.Time // by the process's own clock; zero: nothing to write
 	holdUntil time.Time // likewise: nothing fires, the disk failed
@@ -99,6 +106,9 @@ type Service struct {
 	since     time.Time // the same by the host's clock
 	settled   bool      // what the last run left in flight was looked at
 	loaded    atomic.Bool
+
+	stateRead   atomic.Bool
+	unreadSince time.Time // it cannot be read
 }
 
 type counters struct{ fired, succeeded, failed, overlapped, missed, passed atomic.Uint64 }
@@ -114,12 +124,15 @@ func New(cfg Config) *Service {
 	if cfg.Lookup == nil {
 		cfg.Lookup = func(string) wire.ScriptState { return wire.ScriptState{Known: true, Final: true} }
 	}
+	if cfg.Owed == nil {
+		cfg.Owed = func() []string { return nil }
+	}
 	s := &Service{
-		cfg: cfg, log: cfg.Logger, told: &notices{log: cfg.Logger, observe: cfg.Observe, said: map[string]string{}},
+		cfg: cfg, clock: clock{now: cfg.Now}, log: cfg.Logger, told: &notices{log: cfg.Logger, observe: cfg.Observe, said: map[string]saying{}},
 		store: store{fs: cfg.FS, dir: cfg.Dir, pcID: cfg.PCID}, done: &completions{fs: cfg.FS, path: cfg.Completions},
 		wake: make(chan struct{}, 1), objectsWake: make(chan struct{}, 1), jobIDsChanged: make(chan struct{}),
 		armed: map[string]*armed{}, marks: map[string]mark{}, runs: map[string]flight{}, digest: map[string]string{},
-		manifests: map[string]wire.Manifest{},
+		manifests: map[string]wire.Manifest{}, doneAt: map[string]stamp{},
 	}
 	s.schedules = s.mirror(wire.BucketSchedules, retry.FixedKeys(">"), true, document(wire.DecodeSchedule, maxScheduleRow))
 	s.jobs = s.mirror(wire.BucketJobs, s.jobKeys, false, document(wire.DecodeManifest, maxJobRow))
@@ -132,7 +145,7 @@ func (s *Service) mirror(bucket string, keys retry.Keys, keepLast bool, check fu
 
 // Load takes what the last run knew. It is called once, before the command path
 // recovers what it owes, so that its results are not missed. What cannot be read
-// is reported; what was done is tried again until it can be.
+// is reported, and read again later.
 func (s *Service) Load() {
 	s.schedules.load()
 	s.jobs.load()
@@ -211,38 +224,4 @@ func signal(c chan struct{}) {
 	case c <- struct{}{}:
 	default:
 	}
-}
-
-// Status is a snapshot of the scheduler.
-type Status struct {
-	// Known: the schedules are those of some time.
-	Known bool
-	// Stale is since when the broker may know better; zero: fresh.
-	Stale time.Time
-	// Armed schedules are for this host; Running ones have a run in flight.
-	Armed, Running int
-	// Next is when the next of them is due, jitter included, by the host's clock;
-	// zero: never. A once-per-pc schedule that is done is looked at and passed over.
-	Next time.Time
-	// Since the start of the process: handed over; ended with exit code 0, or with
-	// another; passed over because a run was in flight; lost while the agent did
-	// not run; passed over for another reason.
-	Fired, Succeeded, Failed, Overlapped, Missed, Passed uint64
-	// Problems that last, 16 of them at most.
-	Problems []string
-}
-
-// Status may be called at any time.
-func (s *Service) Status() Status {
-	known, stale := s.schedules.state()
-	c := &s.counters
-	st := Status{
-		Known: known, Stale: stale, Problems: s.told.all(),
-		Fired: c.fired.Load(), Succeeded: c.succeeded.Load(), Failed: c.failed.Load(),
-		Overlapped: c.overlapped.Load(), Missed: c.missed.Load(), Passed: c.passed.Load(),
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st.Armed, st.Running, st.Next = len(s.armed), len(s.runs), s.next
-	return st
 }

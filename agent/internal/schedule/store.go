@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 )
@@ -20,15 +21,24 @@ const storeFormat = 1
 // maxFile bounds a file that is read: maxBytes, each of them escaped.
 const maxFile = 64 << 20
 
-// brokenSuffix ends the name of a file that was set aside; a later one of the same
-// name replaces it.
-const brokenSuffix = ".broken"
+// Ends of the name of a file that was set aside: its contents cannot be used, or
+// could not be read for a long time. A later one of the same name replaces it.
+const (
+	brokenSuffix     = ".broken"
+	unreadableSuffix = ".unreadable"
+)
+
+// readAgainFor is how long a file that cannot be read keeps its place. Until then
+// nothing is written: what only it knows would be lost.
+const readAgainFor = 10 * time.Minute
 
 var (
 	errUnusable = errors.New("schedule: file cannot be used")
 	errDamaged  = fmt.Errorf("%w: it is damaged", errUnusable)
 	errForeign  = fmt.Errorf("%w: it belongs to another host", errUnusable)
 	errNewer    = fmt.Errorf("%w: it was written by a newer release", errUnusable)
+	// errUnreadable: what is in it is not known, so it must not be replaced.
+	errUnreadable = errors.New("schedule: file cannot be read")
 )
 
 // store keeps documents in a folder, each whole or not at all.
@@ -48,7 +58,8 @@ type envelope struct {
 
 func (s store) path(name string) string { return filepath.Join(s.dir, name+".json") }
 
-// load reads a document into body. One that cannot be used has been set aside.
+// load reads a document into body. One that cannot be used has been set aside; with
+// errUnreadable it is still there.
 func (s store) load(name string, body any) (found bool, err error) {
 	data, err := readFile(s.fs, s.path(name), maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -60,10 +71,28 @@ func (s store) load(name string, body any) (found bool, err error) {
 	if err == nil {
 		return true, nil
 	}
-	if errors.Is(err, errUnusable) {
-		err = errors.Join(err, setAside(s.fs, s.path(name)))
+	err = fmt.Errorf("schedule: read %s: %w", name, err)
+	if !errors.Is(err, errUnusable) {
+		return false, fmt.Errorf("%w: %w", errUnreadable, err) // the next read may do better
 	}
-	return false, fmt.Errorf("schedule: read %s: %w", name, err)
+	if failed := setAside(s.fs, s.path(name), brokenSuffix); failed != nil {
+		return false, fmt.Errorf("%w: %w; %w", errUnreadable, err, failed)
+	}
+	return false, err
+}
+
+// loadSince is load for a file that cannot be read since a time. After readAgainFor
+// it is set aside, where somebody can still look at it; then it is not unreadable
+// any more.
+func (s store) loadSince(since time.Time, name string, body any) (found bool, err error) {
+	found, err = s.load(name, body)
+	if !errors.Is(err, errUnreadable) || time.Since(since) < readAgainFor {
+		return found, err
+	}
+	if failed := setAside(s.fs, s.path(name), unreadableSuffix); failed != nil {
+		return false, fmt.Errorf("%w; %w", err, failed)
+	}
+	return false, fmt.Errorf("schedule: read %s: it was set aside after %v: %s", name, readAgainFor, err.Error())
 }
 
 func (s store) decode(data []byte, body any) error {
@@ -125,8 +154,8 @@ func readFile(fsys atomicfile.FS, name string, limit int64) (data []byte, err er
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-func setAside(fsys atomicfile.FS, name string) error {
-	if err := fsys.Rename(name, name+brokenSuffix); err != nil {
+func setAside(fsys atomicfile.FS, name, suffix string) error {
+	if err := fsys.Rename(name, name+suffix); err != nil {
 		return fmt.Errorf("schedule: set file aside: %w", err)
 	}
 	return nil
