@@ -30,7 +30,8 @@ const InventoryShell = "inventory"
 // inventory.<pc_id>.<section> of the stream INVENTORY, each section when it has
 // changed, and all of them after a boot of the host and once a day. The settings
 // inventory_enabled, inventory_interval, inventory_jitter and inventory_sections
-// say how. It takes the commands of [InventoryShell] too, unless [WithHandler] has
+// say how. A section of more than 32 MiB of JSON, or with a name that is taken or no
+// token of a subject, is left out; the section problems says so. It takes the commands of [InventoryShell] too, unless [WithHandler] has
 // that name. Without this option nothing is collected, published or answered; of
 // two the last one counts.
 //

@@ -18,6 +18,7 @@ func (mac) accounts(ctx context.Context, n *notes) (any, error) {
 	sessions, err := readFile("/var/run/utmpx")
 	n.miss("/var/run/utmpx", withoutPath(err))
 	a.Sessions = utmpx(sessions)
+	slices.SortFunc(a.Sessions, bySession)
 	slices.SortFunc(a.Users, func(x, y facts.User) int {
 		return cmp.Or(cmp.Compare(parse(x.ID), parse(y.ID)), cmp.Compare(x.Name, y.Name))
 	})

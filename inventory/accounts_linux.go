@@ -108,11 +108,10 @@ func (t tree) sessions(n *notes) []facts.Session {
 			continue
 		}
 		session := facts.Session{User: s["USER"], Kind: sessionKind(s), State: s["STATE"], Client: s["REMOTE_HOST"]}
-		if micros := parse(s["REALTIME"]); micros > 0 {
-			session.Since = moment(time.UnixMicro(int64(micros)))
-		}
+		session.Since = seconds(decimal(parse(s["REALTIME"]) / 1_000_000))
 		all = append(all, session)
 	}
+	slices.SortFunc(all, bySession)
 	return all
 }
 

@@ -18,6 +18,9 @@ type Collector interface {
 // it hangs or was begun a moment ago. Nothing is started beside it.
 var ErrBusy = errors.New("its last collection has not ended")
 
+// ErrNameTaken is the error of a section whose name a [WithSection] wanted too.
+var ErrNameTaken = errors.New("a second section of this name is refused; give it another name")
+
 // ErrPanic is the error of a section whose collection panicked.
 var ErrPanic = errors.New("panic")
 

@@ -19,16 +19,16 @@ func (t tree) memoryModules(n *notes) []facts.MemoryModule {
 	return found
 }
 
-// gpus are the devices that have a card of their own.
+// displayClass are the PCI devices that show something, with a driver or without:
+// the PCI code and ID assignment specification, base class 3.
+const displayClass = "0x03"
+
 func (t tree) gpus(n *notes) []facts.GPU {
 	var found []facts.GPU
-	for _, name := range t.names("/sys/class/drm") {
-		if !strings.HasPrefix(name, "card") || strings.Contains(name, "-") {
-			continue
-		}
-		dir := "/sys/class/drm/" + name + "/device/"
+	for _, name := range t.names("/sys/bus/pci/devices") {
+		dir := "/sys/bus/pci/devices/" + name + "/"
 		vendor, device := t.text(dir+"vendor"), t.text(dir+"device")
-		if vendor == "" {
+		if vendor == "" || !strings.HasPrefix(t.text(dir+"class"), displayClass) {
 			continue
 		}
 		maker, model := t.pci(vendor, device, n)

@@ -25,7 +25,7 @@ func (t tree) disks() []facts.Disk {
 			continue
 		}
 		dir := "/sys/block/" + name + "/"
-		size := t.number(dir+"size") * 512 // sectors of sysfs are that, whatever the disk's are
+		size := times(t.number(dir+"size"), 512) // sectors of sysfs are that, whatever the disk's are
 		if size == 0 {
 			continue // a card reader without a card
 		}

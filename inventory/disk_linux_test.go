@@ -76,6 +76,36 @@ broken
 	}, volumes)
 }
 
+// btrfs mounts have numbers that are of no device.
+func TestAnEncryptedVolumeOfBtrfs(t *testing.T) {
+	host := hostOf(t, map[string]string{
+		"/proc/self/mountinfo":                    "22 1 0:33 /root / rw - btrfs /dev/mapper/luks-1 rw,subvol=/root\n23 22 0:33 /home /home rw - btrfs /dev/mapper/luks-1 rw,subvol=/home\n",
+		"/home/x":                                 "",
+		"/dev/dm-0/x":                             "",
+		"/dev/mapper/luks-1":                      "-> /dev/dm-0",
+		"/sys/devices/virtual/dm-0/dm/uuid":       "CRYPT-LUKS2-00ff-luks-1\n",
+		"/sys/devices/virtual/dm-0/slaves/sda2/x": "",
+		"/sys/class/block/dm-0":                   "-> /sys/devices/virtual/dm-0",
+		"/sys/devices/pci/sda/sda2/partition":     "2",
+		"/sys/class/block/sda2":                   "-> /sys/devices/pci/sda/sda2",
+	})
+	volumes, err := host.volumes(t.Context(), new(notes))
+	require.NoError(t, err)
+	require.Len(t, volumes, 1)
+	require.Equal(t, []string{"/", "/home"}, volumes[0].Mounts)
+	require.Equal(t, "luks", volumes[0].Encryption)
+	require.Equal(t, []string{"sda"}, volumes[0].Disks)
+}
+
+func TestWhatEncrypts(t *testing.T) {
+	for uuid, want := range map[string]string{
+		"CRYPT-LUKS1-1-x": "luks", "CRYPT-LUKS2-1-x": "luks", "CRYPT-BITLK-1-x": "bitlocker", "CRYPT-PLAIN-x": "dm-crypt", "CRYPT-VERITY-1-x": "",
+		"CRYPT-INTEGRITY-x": "", "LVM-1": "", "": "",
+	} {
+		require.Equal(t, want, encryptedBy(uuid), uuid)
+	}
+}
+
 func TestAVolumeThatIsGone(t *testing.T) {
 	host := hostOf(t, map[string]string{"/proc/self/mountinfo": "22 1 8:1 / /gone rw - ext4 /dev/sda1 rw\n"})
 	volumes, err := host.volumes(t.Context(), new(notes))

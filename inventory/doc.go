@@ -14,7 +14,8 @@
 //   - Collect returns in time, whatever a source does.
 //   - An unchanged host gives the same bytes again, but for what [facts.Hash]
 //     leaves out.
-//   - What is read is bounded: files, rows, lists.
+//   - What is read is bounded: files, rows, lists, texts. A file system that gives no
+//     answer costs what is on it.
 //
 // It does not guarantee that a fact is there: see package facts. What needs root or
 // Administrator is absent without, and noted in [facts.Host.Problems].
@@ -31,4 +32,8 @@
 //	…
 //	collector := inventory.NewIsolated(os.Args[0], "collect-inventory")
 //	host, err := collector.Collect(ctx)
+//
+// The child has a deadline, a bound on its memory and its output, and of the
+// environment only the variables that systems need, and [Isolated.Env]. What it started
+// ends with it.
 package inventory

@@ -77,7 +77,7 @@ func (t tree) memory(n *notes) map[string]uint64 {
 	t.lines("/proc/meminfo", n, func(line string) {
 		name, value, _ := strings.Cut(line, ":")
 		if kib, ok := strings.CutSuffix(strings.TrimSpace(value), " kB"); ok {
-			sizes[name] = parse(kib) << 10
+			sizes[name] = times(parse(kib), 1<<10)
 		}
 	})
 	return sizes

@@ -36,6 +36,11 @@ func NewLocal(opts ...Option) *Local {
 	o := newOptions(opts)
 	probes := systemProbes(o)
 	maps.Copy(probes, o.extra)
+	for name := range o.refused {
+		if p, ok := probes[name]; ok {
+			probes[name] = refusing(p)
+		}
+	}
 	return &Local{opts: o, probes: probes, collecting: make(map[string]bool)}
 }
 

@@ -94,6 +94,20 @@ func TestSectionsThatNobodyHas(t *testing.T) {
 	require.NotNil(t, host.OS)
 }
 
+// A name belongs to whoever had it first: that section is collected, and the other one
+// refused aloud.
+func TestANameThatIsTaken(t *testing.T) {
+	is := func(v any) func(context.Context) (any, error) {
+		return func(context.Context) (any, error) { return v, nil }
+	}
+	host, err := NewLocal(WithSections("os", "racks"), WithSection("racks", is(1)), WithSection("racks", is(2)), WithSection("os", is(3))).Collect(t.Context())
+	require.ErrorIs(t, err, ErrNameTaken)
+	require.Len(t, failures(err), 2)
+	require.Equal(t, 1, host.Section("racks"))
+	require.NotEmpty(t, host.OS.Family)
+	require.Len(t, host.Problems, 2)
+}
+
 func TestNotesAreBounded(t *testing.T) {
 	var n notes
 	for range 100 {

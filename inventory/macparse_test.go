@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -188,6 +189,19 @@ func TestNetworkOfMacOS(t *testing.T) {
 	}
 }
 
+func TestLinksOfMacOS(t *testing.T) {
+	links := macLinks(recordedMac(t, "ifconfig.txt"))
+	require.Equal(t, map[netip.Addr]bool{netip.MustParseAddr("2001:db8::cccc:dddd:2"): true, netip.MustParseAddr("2001:db8::cccc:dddd:3"): true}, links["en0"].temporary)
+	for name, want := range map[string]uint64{"en0": 0, "en5": 1e9, "en6": 1e10, "en7": 0} {
+		require.Equal(t, want, links[name].speed, name)
+	}
+	var f facts.Interface
+	addPacket(&f, recordedMac(t, "getpacket.txt"))
+	require.Equal(t, facts.Interface{DHCP: new(true), DHCPServer: "192.168.1.1", DNS: []string{"192.168.1.1", "192.168.1.2"}}, f)
+	require.Equal(t, "Example Net", macSSID(recordedMac(t, "getsummary.txt")))
+	require.Empty(t, macSSID([]byte("  BSSID : x\n  SSID : <redacted>\n")))
+}
+
 func TestWhatToolsOfMacOSSay(t *testing.T) {
 	require.Equal(t, "00112233-4455-6677-8899-AABBCCDDEEFF", ioregText(recordedMac(t, "ioreg.txt"), "IOPlatformUUID"))
 	require.Empty(t, ioregText(recordedMac(t, "ioreg.txt"), "IOPlatform"))
@@ -208,7 +222,7 @@ func TestWhatToolsOfMacOSSay(t *testing.T) {
 }
 
 func FuzzToolsOfMacOS(f *testing.F) {
-	for _, name := range []string{"laptop.json", "desktop.json", "users.txt", "groups.txt", "route.txt", "launchctl.txt", "ioreg.txt"} {
+	for _, name := range []string{"laptop.json", "desktop.json", "users.txt", "groups.txt", "route.txt", "launchctl.txt", "ioreg.txt", "ifconfig.txt", "getpacket.txt", "getsummary.txt"} {
 		f.Add(recordedMac(f, name))
 	}
 	f.Fuzz(func(_ *testing.T, data []byte) {
@@ -223,5 +237,8 @@ func FuzzToolsOfMacOS(f *testing.F) {
 		utmpx(data)
 		resolvConf(data)
 		onOff(data)
+		macLinks(data)
+		addPacket(&facts.Interface{}, data)
+		macSSID(data)
 	})
 }

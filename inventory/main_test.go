@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +45,20 @@ func serveAs(how string) error {
 			time.Sleep(time.Second) // the others are told by then
 			fmt.Fprintln(os.Stderr, "segmentation violation")
 			os.Exit(7)
+		case "killed":
+			p, err := os.FindProcess(os.Getpid())
+			if err != nil {
+				return nil, err
+			}
+			time.Sleep(time.Second) // the others are told by then
+			return nil, p.Kill()
+		case "forks":
+			sleeper := exec.Command("sleep", "3600")
+			sleeper.Stdout, sleeper.Stderr = os.Stdout, os.Stderr
+			if err := sleeper.Start(); err != nil {
+				return nil, err
+			}
+			return "odd", os.WriteFile(os.Getenv("INVENTORY_TEST_FILE"), []byte(strconv.Itoa(sleeper.Process.Pid)), 0o600)
 		case "eats":
 			var all [][]byte
 			for range 64 {
@@ -54,8 +70,21 @@ func serveAs(how string) error {
 		}
 		return "odd", nil
 	}
-	if how == "mute" {
+	switch how {
+	case "mute":
 		time.Sleep(time.Hour)
+	case "binary":
+		fmt.Print(strings.Repeat("\x00\xff\x01", 1000) + "\n")
+		return nil
+	case "text":
+		fmt.Print("starting up\nready\n")
+		return nil
+	case "half":
+		fmt.Print(`{"section":"o`)
+		return nil
+	case "wrong":
+		fmt.Print("{\"section\":\"os\",\"data\":[1]}\n")
+		return nil
 	}
 	return Serve(context.Background(), os.Stdout, good("a"), good("b"), WithSection("odd", odd), WithTimeout(300*time.Millisecond, "odd"),
 		func(o *options) {

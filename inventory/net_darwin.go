@@ -16,7 +16,7 @@ func (mac) network(ctx context.Context, n *notes) (any, error) {
 	n.miss("/etc/resolv.conf", withoutPath(err))
 	network.DNS, network.Search = resolvConf(conf)
 	kinds := macInterfaces(list("/Library/Preferences/SystemConfiguration/NetworkInterfaces.plist", n))
-	gateways := macGateways(ctx)
+	gateways, links := macGateways(ctx), macLinks(toolNoting(ctx, n, "/sbin/ifconfig", "-a"))
 	interfaces, err := net.Interfaces()
 	for _, i := range interfaces {
 		kind := macKind(i.Name, kinds[i.Name].kind)
@@ -27,6 +27,9 @@ func (mac) network(ctx context.Context, n *notes) (any, error) {
 		if i.Flags&net.FlagLoopback != 0 || kind == "" || kind == "vpn" && !routable(i) {
 			continue
 		}
+		f.SpeedBits = links[i.Name].speed
+		f.Addresses, f.Temporary = parted(f.Addresses, links[i.Name].temporary)
+		configured(ctx, &f)
 		network.Interfaces = append(network.Interfaces, f)
 	}
 	slices.SortFunc(network.Interfaces, func(a, b facts.Interface) int { return cmp.Compare(a.Name, b.Name) })
@@ -44,6 +47,25 @@ func macAddresses(i net.Interface) []string {
 	}
 	slices.Sort(texts)
 	return texts
+}
+
+const ipconfig = "/usr/sbin/ipconfig"
+
+// configured adds how an interface got its address, and the network that it is in.
+// Without a lease ipconfig fails.
+func configured(ctx context.Context, f *facts.Interface) {
+	if !f.Up || f.Kind != "wifi" && f.Kind != "ethernet" {
+		return
+	}
+	if out, err := tool(ctx, ipconfig, "getpacket", f.Name); err == nil {
+		addPacket(f, out)
+	}
+	if f.Kind != "wifi" {
+		return
+	}
+	if out, err := tool(ctx, ipconfig, "getsummary", f.Name); err == nil {
+		f.SSID = macSSID(out)
+	}
 }
 
 // routable tells tunnels of people from those that the system makes for itself.

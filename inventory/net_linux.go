@@ -16,8 +16,10 @@ import (
 
 func (t tree) network(_ context.Context, n *notes) (any, error) {
 	network := &facts.Network{Interfaces: []facts.Interface{}}
-	network.DNS, network.Search = t.resolver(n)
-	gateways := t.gateways(n)
+	network.DNS, network.Search, network.Domain = t.resolver(n)
+	_, suffix, _ := strings.Cut(t.text("/proc/sys/kernel/hostname"), ".")
+	network.Domain = first(network.Domain, suffix)
+	gateways, temporary := t.gateways(n), t.temporary(n)
 	interfaces, err := net.Interfaces()
 	for _, i := range interfaces {
 		if i.Flags&net.FlagLoopback != 0 {
@@ -25,6 +27,7 @@ func (t tree) network(_ context.Context, n *notes) (any, error) {
 		}
 		f := t.networkInterface(i)
 		f.Gateways = gateways[i.Name]
+		f.Addresses, f.Temporary = parted(f.Addresses, temporary[i.Name])
 		network.Interfaces = append(network.Interfaces, f)
 	}
 	slices.SortFunc(network.Interfaces, func(a, b facts.Interface) int { return cmp.Compare(a.Name, b.Name) })
@@ -43,9 +46,6 @@ func (t tree) networkInterface(i net.Interface) facts.Interface {
 	return f
 }
 
-// megabits: the kernel says -1 where it does not know.
-func megabits(s string) uint64 { return parse(s) * 1_000_000 }
-
 // addresses without those that a host makes up for a link.
 func addresses(i net.Interface) []string {
 	all, err := i.Addrs()
@@ -58,6 +58,26 @@ func addresses(i net.Interface) []string {
 	}
 	slices.Sort(texts)
 	return texts
+}
+
+// temporary are the addresses of RFC 8981 by interface: those with the flag
+// IFA_F_TEMPORARY of linux/if_addr.h.
+func (t tree) temporary(n *notes) map[string]map[netip.Addr]bool {
+	all := make(map[string]map[netip.Addr]bool)
+	t.lines("/proc/net/if_inet6", n, func(line string) {
+		f := strings.Fields(line) // address, index, prefix length, scope, flags, name
+		if len(f) != 6 {
+			return
+		}
+		if flags, err := strconv.ParseUint(f[4], 16, 32); err != nil || flags&1 == 0 {
+			return
+		}
+		if all[f[5]] == nil {
+			all[f[5]] = make(map[netip.Addr]bool)
+		}
+		all[f[5]][routeAddress6(f[0])] = true
+	})
+	return all
 }
 
 func (t tree) linkKind(name string) string {
@@ -95,6 +115,9 @@ func (t tree) gateways(n *notes) map[string][]string {
 			add(f[9], routeAddress6(f[4]))
 		}
 	})
+	for _, gateways := range all {
+		slices.Sort(gateways)
+	}
 	return all
 }
 
@@ -120,7 +143,7 @@ func routeAddress6(s string) netip.Addr {
 
 // resolver are the servers that names are asked of. Behind the local one of
 // systemd its own list is the truth.
-func (t tree) resolver(n *notes) (servers, search []string) {
+func (t tree) resolver(n *notes) (servers, search []string, domain string) {
 	file := "/etc/resolv.conf"
 	for range 2 {
 		servers, search = nil, nil
@@ -129,35 +152,16 @@ func (t tree) resolver(n *notes) (servers, search []string) {
 			switch {
 			case len(f) > 1 && f[0] == "nameserver":
 				servers = append(servers, f[1])
-			case len(f) > 1 && (f[0] == "search" || f[0] == "domain"):
+			case len(f) > 1 && f[0] == "search":
 				search = f[1:]
+			case len(f) > 1 && f[0] == "domain":
+				search, domain = f[1:], f[1]
 			}
 		})
 		if !slices.Contains(servers, "127.0.0.53") {
-			return servers, search
+			return servers, search, domain
 		}
 		file = "/run/systemd/resolve/resolv.conf"
 	}
-	return servers, search
-}
-
-// lease is what a DHCP client wrote down: systemd-networkd, or a file of
-// NetworkManager.
-func (t tree) lease(i net.Interface, f *facts.Interface) {
-	index := strconv.Itoa(i.Index)
-	if lease := t.assignments("/run/systemd/netif/leases/"+index, new(notes)); len(lease) > 0 {
-		yes := true
-		f.DHCP, f.DHCPServer = &yes, lease["SERVER_ADDRESS"]
-		f.DNS = strings.Fields(lease["DNS"])
-		return
-	}
-	for name, value := range t.assignments("/run/NetworkManager/devices/"+index, new(notes)) {
-		switch name {
-		case "dhcp4.dhcp_server_identifier":
-			yes := true
-			f.DHCP, f.DHCPServer = &yes, value
-		case "dhcp4.domain_name_servers":
-			f.DNS = strings.Fields(value)
-		}
-	}
+	return servers, search, domain
 }

@@ -90,8 +90,14 @@ func adapter(a *windows.IpAdapterAddresses) facts.Interface {
 		f.SpeedBits = a.TransmitLinkSpeed
 	}
 	for u := a.FirstUnicastAddress; u != nil; u = u.Next {
-		if ip := address(&u.Address); ip != "" {
-			f.Addresses = append(f.Addresses, fmt.Sprintf("%s/%d", ip, u.OnLinkPrefixLength))
+		ip := address(&u.Address)
+		text := fmt.Sprintf("%s/%d", ip, u.OnLinkPrefixLength)
+		switch {
+		case ip == "":
+		case u.PrefixOrigin == routerAdvertised && u.SuffixOrigin == randomSuffix:
+			f.Temporary = append(f.Temporary, text)
+		default:
+			f.Addresses = append(f.Addresses, text)
 		}
 	}
 	for g := a.FirstGatewayAddress; g != nil; g = g.Next {
@@ -101,8 +107,17 @@ func adapter(a *windows.IpAdapterAddresses) facts.Interface {
 		f.DNS = merge(f.DNS, present(address(&d.Address)))
 	}
 	slices.Sort(f.Addresses)
+	slices.Sort(f.Temporary)
+	slices.Sort(f.Gateways)
 	return f
 }
+
+// Temporary addresses are those with a prefix of a router and a suffix that the
+// system made up: IP_PREFIX_ORIGIN and IP_SUFFIX_ORIGIN of nldef.h.
+const (
+	routerAdvertised = 4
+	randomSuffix     = 5
+)
 
 func present(s string) []string {
 	if s == "" {

@@ -2,9 +2,12 @@ package inventory
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/kanade-go/kanade/inventory/facts"
 )
 
 // DefaultTimeout is what one section has. The slowest sources of a healthy host
@@ -19,12 +22,13 @@ type options struct {
 	timeout  time.Duration
 	timeouts map[string]time.Duration
 	extra    map[string]probe
+	refused  map[string]bool
 	querier  Querier
 	root     string // the file system that a Linux host is read from
 }
 
 func newOptions(opts []Option) options {
-	o := options{timeout: DefaultTimeout, timeouts: map[string]time.Duration{}, extra: map[string]probe{}, root: "/"}
+	o := options{timeout: DefaultTimeout, timeouts: map[string]time.Duration{}, extra: map[string]probe{}, refused: map[string]bool{}, root: "/"}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -55,10 +59,24 @@ func WithTimeout(d time.Duration, sections ...string) Option {
 
 // WithSection adds a section of your own to [facts.Host.Extra], collected like the
 // others: beside them, with a deadline, and without harm to them if it fails,
-// panics or hangs. What it returns must marshal to JSON.
+// panics or hangs. What it returns must marshal to JSON. A name that is taken, by a
+// section of this package or another WithSection, is refused: the first one is
+// collected, beside an error that matches [ErrNameTaken].
 func WithSection(name string, collect func(context.Context) (any, error)) Option {
 	return func(o *options) {
+		if o.extra[name] != nil || slices.Contains(facts.Sections(), name) {
+			o.refused[name] = true
+			return
+		}
 		o.extra[name] = func(ctx context.Context, _ *notes) (any, error) { return collect(ctx) }
+	}
+}
+
+// refusing collects a section whose name somebody wanted a second time.
+func refusing(p probe) probe {
+	return func(ctx context.Context, n *notes) (any, error) {
+		section, err := p(ctx, n)
+		return section, errors.Join(err, ErrNameTaken)
 	}
 }
 

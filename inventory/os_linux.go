@@ -4,7 +4,6 @@ import (
 	"context"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
@@ -71,9 +70,7 @@ func (t tree) booted(n *notes) *time.Time {
 	var at *time.Time
 	t.lines("/proc/stat", n, func(line string) {
 		if s, ok := strings.CutPrefix(line, "btime "); ok {
-			if seconds, err := strconv.ParseInt(s, 10, 64); err == nil {
-				at = moment(time.Unix(seconds, 0))
-			}
+			at = seconds(s)
 		}
 	})
 	return at
@@ -115,9 +112,12 @@ func (t tree) virtual() string {
 	return t.text("/sys/hypervisor/type")
 }
 
-// domain is the realm of Kerberos that the host belongs to: one that it has keys
-// for.
+// domain is what the host belongs to: what SSSD asks for its accounts, or the realm
+// of Kerberos, if the host has keys for it.
 func (t tree) domain(n *notes) facts.Domain {
+	if d := t.sssd(); d.Name != "" {
+		return d
+	}
 	if !t.exists("/etc/krb5.keytab") {
 		return facts.Domain{}
 	}
@@ -128,6 +128,26 @@ func (t tree) domain(n *notes) facts.Domain {
 		}
 	})
 	return facts.Domain{Kind: "realm", Name: realm}
+}
+
+// sssd reads the first domain of sssd.conf(5), which is for root only.
+func (t tree) sssd() facts.Domain {
+	var d facts.Domain
+	section := ""
+	t.lines("/etc/sssd/sssd.conf", new(notes), func(line string) {
+		key, value, ok := strings.Cut(line, "=")
+		key, value = strings.TrimSpace(key), clean(value)
+		switch {
+		case strings.HasPrefix(key, "["):
+			section = strings.Trim(key, "[]")
+		case ok && section == "sssd" && key == "domains":
+			name, _, _ := strings.Cut(value, ",")
+			d = facts.Domain{Kind: "realm", Name: strings.TrimSpace(name)}
+		case ok && section == "domain/"+d.Name && key == "id_provider" && value == "ad":
+			d.Kind = "ad"
+		}
+	})
+	return d
 }
 
 func (t tree) restartPending() []string {

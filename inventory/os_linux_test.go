@@ -66,3 +66,13 @@ func TestVirtual(t *testing.T) {
 		require.Equal(t, want, hostOf(t, files).virtual())
 	}
 }
+
+func TestDomainsOfSSSD(t *testing.T) {
+	for content, want := range map[string]facts.Domain{
+		"[sssd]\ndomains = corp.example, other\n[domain/other]\nid_provider = ldap\n[domain/corp.example]\nid_provider = ad\n": {Kind: "ad", Name: "corp.example"},
+		"[sssd]\ndomains=ldap.example\n[domain/ldap.example]\nid_provider=ldap\n":                                              {Kind: "realm", Name: "ldap.example"},
+		"[sssd]\nservices = nss\n": {},
+	} {
+		require.Equal(t, want, collect[*facts.OS](t, hostOf(t, map[string]string{"/etc/sssd/sssd.conf": content}).os).Domain)
+	}
+}

@@ -4,7 +4,10 @@ import "github.com/kanade-go/kanade/inventory/facts"
 
 // systemProbes read a Linux host from its file systems.
 func systemProbes(o options) map[string]probe {
-	t := tree{o.root}
+	return newTree(o.root).probes()
+}
+
+func (t tree) probes() map[string]probe {
 	return map[string]probe{
 		facts.SectionOS:       t.os,
 		facts.SectionHardware: t.hardware,

@@ -1,36 +1,75 @@
 package inventory
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// maxFile bounds a file that is read whole. The status file of dpkg has some
-// kilobytes a package.
-const maxFile = 64 << 20
+const (
+	// maxFile bounds a file that is read whole. Tables of the firmware and lists of
+	// the kernel have some kilobytes.
+	maxFile = 4 << 20
+	// maxList bounds a file that is read line by line, and maxLine one of its lines:
+	// what is longer is cut off. The status of dpkg has some kilobytes a package.
+	maxList = 256 << 20
+	maxLine = 64 << 10
+	// maxNames bounds a folder, which may belong to a user.
+	maxNames = 100_000
+)
+
+// errIrregular: opening it could wait for ever, and reading it never end.
+var errIrregular = errors.New("it is no regular file")
 
 // tree is the file system of a Linux host, below a folder in tests.
-type tree struct{ root string }
+type tree struct {
+	root   string
+	waits  *waits
+	statfs func(path string, st *unix.Statfs_t) error
+}
+
+func newTree(root string) tree { return tree{root: root, waits: &waits{}, statfs: unix.Statfs} }
 
 func (t tree) path(name string) string { return filepath.Join(t.root, name) }
 
+// open opens a regular file: nothing that waits for another process, as a FIFO
+// does, and no device.
+func (t tree) open(name string) (*os.File, error) {
+	f, err := os.OpenFile(t.path(name), os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errIrregular
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
 // bytes reads a file of at most maxFile bytes.
 func (t tree) bytes(name string) ([]byte, error) {
-	f, err := os.Open(t.path(name))
+	f, err := t.open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // only read
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s: larger than %d bytes", name, maxFile)
+		return nil, fmt.Errorf("larger than %d bytes", maxFile)
 	}
 	return data, err
 }
@@ -60,14 +99,16 @@ func (t tree) exists(name string) bool {
 
 // names lists a folder, sorted; nil if there is none.
 func (t tree) names(dir string) []string {
-	entries, err := os.ReadDir(t.path(dir))
+	f, err := os.OpenFile(t.path(dir), os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil
 	}
-	names := make([]string, 0, len(entries))
-	for _, e := range entries {
-		names = append(names, e.Name())
+	defer func() { _ = f.Close() }() // only read
+	names, err := f.Readdirnames(maxNames)
+	if err != nil {
+		return nil
 	}
+	slices.Sort(names)
 	return names
 }
 
@@ -91,13 +132,34 @@ func (t tree) changed(name string) *time.Time {
 // lines yields the lines of a file. What cannot be read is noted, unless it is
 // not there.
 func (t tree) lines(name string, n *notes, each func(line string)) {
-	data, err := t.bytes(name)
-	if err != nil {
-		n.miss(name, unwrapPath(err))
-		return
+	f, err := t.open(name)
+	if err == nil {
+		defer func() { _ = f.Close() }() // only read
+		err = scan(f, maxList, each)
 	}
-	for line := range strings.Lines(string(data)) {
-		each(strings.TrimRight(line, "\r\n"))
+	n.miss(name, unwrapPath(err))
+}
+
+// scan yields lines without their ends, of at most maxLine bytes, up to a limit of
+// all bytes.
+func scan(r io.Reader, limit int64, each func(line string)) error {
+	bounded := &io.LimitedReader{R: r, N: limit + 1}
+	lines := bufio.NewReaderSize(bounded, maxLine)
+	rest := false // of a line that was cut off
+	for {
+		line, err := lines.ReadSlice('\n')
+		if !rest && len(line) > 0 {
+			each(string(bytes.TrimRight(line, "\r\n")))
+		}
+		rest = errors.Is(err, bufio.ErrBufferFull)
+		switch {
+		case bounded.N <= 0:
+			return fmt.Errorf("larger than %d bytes; the rest is left out", limit)
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil && !rest:
+			return err
+		}
 	}
 }
 

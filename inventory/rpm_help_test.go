@@ -64,9 +64,8 @@ func FuzzRPM(f *testing.F) {
 		if h, ok := openRPMHeader(data); ok {
 			h.program()
 		}
-		ignore := func(blob []byte) error { return nil }
-		_ = readRPMSQLite(bytes.NewReader(data), int64(len(data)), ignore)
-		_ = readNDB(bytes.NewReader(data), int64(len(data)), ignore)
-		_ = readBerkeley(bytes.NewReader(data), int64(len(data)), ignore)
+		for _, read := range []func(io.ReaderAt, int64, func([]byte) error) error{readRPMSQLite, readNDB, readBerkeley} {
+			_ = read(bytes.NewReader(data), int64(len(data)), bounded(int64(len(data)), func([]byte) error { return nil }))
+		}
 	})
 }

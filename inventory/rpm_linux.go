@@ -26,7 +26,7 @@ var rpmFormats = []struct {
 func (t tree) rpm(n *notes, add func(facts.Program)) {
 	for _, dir := range rpmFolders {
 		for _, format := range rpmFormats {
-			f, err := os.Open(t.path(dir + format.file))
+			f, err := t.open(dir + format.file)
 			if errors.Is(err, os.ErrNotExist) {
 				continue
 			}
@@ -46,7 +46,7 @@ func rpmPrograms(f *os.File, read func(io.ReaderAt, int64, func([]byte) error) e
 		return err
 	}
 	damaged := 0
-	err = read(f, info.Size(), func(blob []byte) error {
+	err = read(f, info.Size(), bounded(info.Size(), func(blob []byte) error {
 		h, ok := openRPMHeader(blob)
 		switch p := h.program(); {
 		case !ok:
@@ -55,11 +55,27 @@ func rpmPrograms(f *os.File, read func(io.ReaderAt, int64, func([]byte) error) e
 			add(p)
 		}
 		return nil
-	})
+	}))
 	if err == nil && damaged > 0 {
 		err = fmt.Errorf("%w: %d of them", errRPMHeader, damaged)
 	}
 	return err
+}
+
+var errRPMCircles = errors.New("the database is damaged: it has more in it than its size allows")
+
+// bounded ends with an error what goes on for longer than a database of that size
+// can: a damaged one has the same bytes in many places.
+func bounded(size int64, blob func([]byte) error) func([]byte) error {
+	left := 2 * size
+	rows := 2 * maxPrograms
+	return func(data []byte) error {
+		left -= int64(len(data))
+		if rows--; rows < 0 || left < 0 {
+			return errRPMCircles
+		}
+		return blob(data)
+	}
 }
 
 // readRPMSQLite: what the log beside the database holds is not looked at; rpm

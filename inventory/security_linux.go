@@ -9,33 +9,41 @@ import (
 )
 
 // protectors are services that protect a host. Whether they run is told by
-// their processes.
+// their processes, or by systemd: rules that were loaded have none.
 var protectors = []struct {
 	unit, name string
 	firewall   bool
+	loads      bool // it ends when its rules are loaded
 }{
-	{"clamav-daemon.service", "ClamAV", false},
-	{"clamd@scan.service", "ClamAV", false},
-	{"mdatp.service", "Microsoft Defender for Endpoint", false},
-	{"falcon-sensor.service", "CrowdStrike Falcon", false},
-	{"sentinelone.service", "SentinelOne", false},
-	{"sav-protect.service", "Sophos Anti-Virus", false},
-	{"sophos-spl.service", "Sophos Protection", false},
-	{"esets.service", "ESET", false},
-	{"cbagentd.service", "Carbon Black", false},
-	{"ds_agent.service", "Trend Micro Deep Security", false},
-	{"elastic-endpoint.service", "Elastic Endpoint", false},
-	{"firewalld.service", "firewalld", true},
+	{"clamav-daemon.service", "ClamAV", false, false},
+	{"clamd@scan.service", "ClamAV", false, false},
+	{"mdatp.service", "Microsoft Defender for Endpoint", false, false},
+	{"falcon-sensor.service", "CrowdStrike Falcon", false, false},
+	{"sentinelone.service", "SentinelOne", false, false},
+	{"sav-protect.service", "Sophos Anti-Virus", false, false},
+	{"sophos-spl.service", "Sophos Protection", false, false},
+	{"esets.service", "ESET", false, false},
+	{"cbagentd.service", "Carbon Black", false, false},
+	{"ds_agent.service", "Trend Micro Deep Security", false, false},
+	{"elastic-endpoint.service", "Elastic Endpoint", false, false},
+	{"firewalld.service", "firewalld", true, false},
+	{"nftables.service", "nftables", true, true},
+	{"netfilter-persistent.service", "netfilter-persistent", true, true},
+	{"iptables.service", "iptables", true, true},
 }
 
-func (t tree) security(_ context.Context, n *notes) (any, error) {
+func (t tree) security(ctx context.Context, n *notes) (any, error) {
 	s := &facts.Security{Mandatory: t.mandatory()}
+	states := t.unitStates(ctx, n)
 	for _, p := range protectors {
-		if t.unitFile(p.unit) == "" {
+		if t.unitFolder(p.unit) == "" {
 			continue
 		}
-		runs := len(t.processesOf(p.unit)) > 0
-		f := facts.Protection{Name: p.name, Enabled: &runs}
+		runs := len(t.processesOf(p.unit)) > 0 || states[p.unit].word() == "running"
+		f := facts.Protection{Name: p.name}
+		if runs || states != nil || !p.loads {
+			f.Enabled = &runs
+		}
 		if p.firewall {
 			s.Firewalls = append(s.Firewalls, f)
 			continue

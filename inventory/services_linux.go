@@ -3,7 +3,6 @@ package inventory
 import (
 	"cmp"
 	"context"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -16,36 +15,85 @@ var unitPaths = []string{
 	"/etc/systemd/system", "/run/systemd/system", "/run/systemd/generator", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
 }
 
-// services are the service units that systemd finds. Whether one runs is told by
-// the processes in its control group; one that failed cannot be told from one
-// that ended by files, and counts as stopped.
-func (t tree) services(_ context.Context, n *notes) (any, error) {
-	enabled := t.enabledUnits()
-	seen := make(map[string]bool)
-	s := &facts.Services{Services: []facts.Service{}}
+// services are the service units that systemd finds, and those made of a template
+// that something starts at the boot. Their states are asked of systemd. Where that
+// gives no answer, the processes in the control group of one tell whether it runs;
+// one that failed then counts as stopped.
+func (t tree) services(ctx context.Context, n *notes) (any, error) {
+	l := unitList{tree: t, enabled: t.enabledUnits(), states: t.unitStates(ctx, n), seen: make(map[string]bool), notes: n}
+	l.all = []facts.Service{}
 	for _, dir := range unitPaths {
 		for _, name := range t.names(dir) {
-			if seen[name] || !strings.HasSuffix(name, ".service") || strings.HasSuffix(name, "@.service") {
-				continue
-			}
-			seen[name] = true
-			s.Services = append(s.Services, t.service(dir, name, enabled, n))
+			l.add(dir, name, name)
 		}
 	}
-	slices.SortFunc(s.Services, func(a, b facts.Service) int { return cmp.Compare(a.Name, b.Name) })
-	return s, nil
+	for name := range l.enabled {
+		if template := templateOf(name); template != "" {
+			if dir := t.unitFolder(template); dir != "" {
+				l.add(dir, name, template)
+			}
+		}
+	}
+	slices.SortFunc(l.all, func(a, b facts.Service) int { return cmp.Compare(a.Name, b.Name) })
+	return &facts.Services{Services: l.all}, ctx.Err()
 }
 
-func (t tree) service(dir, name string, enabled map[string]bool, n *notes) facts.Service {
-	unit := t.unit(dir+"/"+name, n)
-	s := facts.Service{
-		Name: name, Display: unit.values["Description"], Account: first(unit.values["User"], "root"), Command: program(unit.values["ExecStart"]),
-		State: "stopped", Start: t.start(dir, name, enabled, unit),
+// templateOf is a@.service for a@x.service; empty for what is made of none.
+func templateOf(name string) string {
+	prefix, instance, ok := strings.Cut(strings.TrimSuffix(name, ".service"), "@")
+	if !ok || instance == "" || !strings.HasSuffix(name, ".service") {
+		return ""
 	}
-	if processes := t.processesOf(name); len(processes) > 0 {
+	return prefix + "@.service"
+}
+
+// maxUnits bounds the services. A server has some hundreds.
+const maxUnits = 10_000
+
+// unitList gathers services.
+type unitList struct {
+	tree
+	enabled map[string]bool
+	states  map[string]unitState // nil: not known
+	seen    map[string]bool
+	notes   *notes
+	all     []facts.Service
+}
+
+// add takes the unit of a file, unless it is known, a template, or another name of
+// a unit.
+func (l *unitList) add(dir, name, file string) {
+	if l.seen[name] || !strings.HasSuffix(name, ".service") || strings.HasSuffix(name, "@.service") || len(l.all) == maxUnits {
+		return
+	}
+	l.seen[name] = true
+	if to := l.link(dir + "/" + file); to != "" && to != file && to != "null" && templateOf(name) != to {
+		return
+	}
+	l.all = append(l.all, l.service(dir, name, file))
+}
+
+func (l *unitList) service(dir, name, file string) facts.Service {
+	var u unit
+	if start := dir + "/" + file; l.link(start) != "null" {
+		u = l.unit(start, l.notes)
+	}
+	s := facts.Service{
+		Name: clean(name), Display: strings.NewReplacer("%i", instanceOf(name), "%I", instanceOf(name)).Replace(u.values["Description"]), Account: first(u.values["User"], "root"),
+		Command: program(u.values["ExecStart"]), State: "stopped", Start: l.start(dir, name, l.enabled, u),
+	}
+	if processes := l.processesOf(name); len(processes) > 0 {
 		s.State, s.PID = "running", int(parse(processes[0]))
 	}
+	if state, ok := l.states[name]; ok {
+		s.State = state.word()
+	}
 	return s
+}
+
+func instanceOf(name string) string {
+	_, instance, _ := strings.Cut(strings.TrimSuffix(name, ".service"), "@")
+	return instance
 }
 
 func (t tree) start(dir, name string, enabled map[string]bool, u unit) string {
@@ -78,7 +126,7 @@ func (t tree) unit(name string, n *notes) unit {
 		switch {
 		case strings.TrimSpace(line) == "[Install]":
 			u.installable = true
-		case ok && u.values[key] == "":
+		case ok && u.values[strings.TrimSpace(key)] == "":
 			u.values[strings.TrimSpace(key)] = clean(value)
 		}
 	})
@@ -111,10 +159,11 @@ func (t tree) enabledUnits() map[string]bool {
 	return all
 }
 
-func (t tree) unitFile(name string) string {
+// unitFolder is where the file of a unit is; empty if there is none.
+func (t tree) unitFolder(name string) string {
 	for _, dir := range unitPaths {
 		if t.exists(dir + "/" + name) {
-			return filepath.Join(dir, name)
+			return dir
 		}
 	}
 	return ""

@@ -29,6 +29,18 @@ func TestServices(t *testing.T) {
 	}, collect[*facts.Services](t, host.services).Services)
 }
 
+// Rules that were loaded have no process: without systemd nobody knows.
+func TestFirewallsThatOnlyLoadRules(t *testing.T) {
+	host := hostOf(t, map[string]string{"/usr/lib/systemd/system/nftables.service": "[Service]\n"})
+	require.Equal(t, []facts.Protection{{Name: "nftables"}}, collect[*facts.Security](t, host.security).Firewalls)
+	host = newTree(shortRoot(t))
+	writeFile(t, host.path("/usr/lib/systemd/system/nftables.service"), "[Service]\n")
+	fakeSystemd(t, host.path(systemBus), func(serial uint32) []byte {
+		return unitsReply(serial, loadedUnit{"nftables.service", "loaded", "active", "exited"})
+	})
+	require.Equal(t, []facts.Protection{{Name: "nftables", Enabled: new(true)}}, collect[*facts.Security](t, host.security).Firewalls)
+}
+
 func TestSecurity(t *testing.T) {
 	yes, no := true, false
 	host := hostOf(t, map[string]string{

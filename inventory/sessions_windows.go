@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"cmp"
 	"encoding/binary"
 	"slices"
 	"unsafe"
@@ -45,7 +44,7 @@ func sessions(n *notes) []facts.Session {
 			Since: logonTime(wtsData(row.SessionID, wtsSessionInfo)),
 		})
 	}
-	slices.SortFunc(all, func(a, b facts.Session) int { return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Kind, b.Kind)) })
+	slices.SortFunc(all, bySession)
 	return all
 }
 

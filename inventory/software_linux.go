@@ -12,7 +12,7 @@ import (
 func (t tree) software(ctx context.Context, n *notes) (any, error) {
 	s := &facts.Software{Programs: []facts.Program{}}
 	var err error
-	for _, list := range []func(*notes, func(facts.Program)){t.dpkg, t.rpm, t.apk, t.pacman, t.snaps, t.flatpaks} {
+	for _, list := range []func(*notes, func(facts.Program)){t.dpkg, t.rpm, t.apk, t.pacman, t.snaps, t.flatpaks, t.ofUsers(ctx)} {
 		if ctx.Err() != nil {
 			return s, ctx.Err()
 		}
@@ -80,7 +80,7 @@ func (t tree) dpkg(n *notes, add func(facts.Program)) {
 			}
 			add(facts.Program{
 				Name: p["Package"], Version: p["Version"], Publisher: p["Maintainer"], Arch: p["Architecture"], Section: p["Section"],
-				Source: "dpkg", ID: p["Package"], Bytes: parse(p["Installed-Size"]) << 10, Installed: installed,
+				Source: "dpkg", ID: p["Package"], Bytes: times(parse(p["Installed-Size"]), 1<<10), Installed: installed,
 			})
 		})
 	}
@@ -140,49 +140,4 @@ func (t tree) snaps(n *notes, add func(facts.Program)) {
 			return // the second place is often a link to the first
 		}
 	}
-}
-
-// flatpaks of the machine and of each user with a home.
-func (t tree) flatpaks(n *notes, add func(facts.Program)) {
-	t.flatpaksIn("/var/lib/flatpak/app", "machine", n, add)
-	for _, user := range t.names("/home") {
-		t.flatpaksIn("/home/"+user+"/.local/share/flatpak/app", "user:"+user, n, add)
-	}
-}
-
-func (t tree) flatpaksIn(dir, scope string, n *notes, add func(facts.Program)) {
-	for _, id := range t.names(dir) {
-		active := dir + "/" + id + "/current/active/"
-		if !t.exists(active + "metadata") {
-			continue
-		}
-		name, version := t.appData(active+"export/share/metainfo/"+id+".metainfo.xml", n)
-		add(facts.Program{Name: first(name, id), Version: version, Source: "flatpak", Scope: scope, ID: id, Installed: t.changed(active + "metadata")})
-	}
-}
-
-// appData finds name and newest version in an AppStream file.
-func (t tree) appData(file string, n *notes) (name, version string) {
-	t.lines(file, n, func(line string) {
-		if name == "" {
-			name = between(line, "<name>", "</name>")
-		}
-		if version == "" {
-			version = between(after(line, "<release "), `version="`, `"`)
-		}
-	})
-	return name, version
-}
-
-func after(s, sign string) string {
-	_, rest, _ := strings.Cut(s, sign)
-	return rest
-}
-
-func between(s, open, end string) string {
-	text, _, ok := strings.Cut(after(s, open), end)
-	if !ok {
-		return ""
-	}
-	return clean(text)
 }

@@ -150,7 +150,7 @@ func BenchmarkPackages(b *testing.B) {
 	require.NoError(b, os.MkdirAll(root+"/var/lib/dpkg", 0o700))
 	require.NoError(b, os.WriteFile(root+"/var/lib/dpkg/status", []byte(status.String()), 0o600))
 	for b.Loop() {
-		section, err := tree{root}.software(b.Context(), new(notes))
+		section, err := newTree(root).software(b.Context(), new(notes))
 		require.NoError(b, err)
 		require.Len(b, section.(*facts.Software).Programs, 5000)
 	}

@@ -16,6 +16,8 @@ const (
 	sqliteLeaf     = 13
 	// sqliteDepth is more than a tree of the largest file has.
 	sqliteDepth = 20
+	// maxColumns bounds what is read of a row. The schema has 5 columns, rpm's table 2.
+	maxColumns = 8
 	// maxBlob bounds one row: the largest headers of rpm have some megabytes.
 	maxBlob = 64 << 20
 )
@@ -29,6 +31,7 @@ type sqliteFile struct {
 	reserved int64
 	pages    int64
 	left     int64 // pages that may still be read: a damaged file may lead in circles
+	rowsLeft int   // likewise
 }
 
 func openSQLite(r io.ReaderAt, size int64) (*sqliteFile, error) {
@@ -48,6 +51,7 @@ func openSQLite(r io.ReaderAt, size int64) (*sqliteFile, error) {
 	}
 	f.pages = size / f.page
 	f.left = 2*f.pages + 1 // the schema, and one table
+	f.rowsLeft = 3 * maxPrograms
 	return f, nil
 }
 
@@ -130,6 +134,9 @@ func (f *sqliteFile) read(number int64) ([]byte, error) {
 
 // row reads the cell of a leaf.
 func (f *sqliteFile) row(cell []byte, each func([]any) error) error {
+	if f.rowsLeft--; f.rowsLeft < 0 {
+		return errSQLite
+	}
 	size, n := uvarint(cell)
 	_, m := uvarint(cell[n:])
 	if n == 0 || m == 0 || size > maxBlob || int64(size) > f.pages*f.page {
@@ -187,7 +194,7 @@ func columns(record []byte) ([]any, error) {
 	}
 	kinds, data := record[n:size], record[size:]
 	var values []any
-	for len(kinds) > 0 {
+	for len(kinds) > 0 && len(values) < maxColumns {
 		kind, n := uvarint(kinds)
 		if n == 0 {
 			return nil, errSQLite

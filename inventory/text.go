@@ -1,14 +1,22 @@
 package inventory
 
 import (
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
-// clean makes text of what may hold anything.
+// maxText bounds one text, in bytes. The longest paths of Linux have as many.
+const maxText = 4 << 10
+
+// clean makes text of what may hold anything, cut off where it is too long.
 func clean(s string) string {
 	s, _, _ = strings.Cut(s, "\x00")
+	if len(s) > maxText {
+		s = strings.TrimRightFunc(s[:maxText], func(r rune) bool { return r == utf8.RuneError }) + "…"
+	}
 	return strings.TrimSpace(strings.ToValidUTF8(s, "\ufffd"))
 }
 
@@ -33,12 +41,22 @@ func parse(s string) uint64 {
 
 func decimal(n uint64) string { return strconv.FormatUint(n, 10) }
 
-// moment is a time as facts have it; nil for none.
+// times is a number of units in bytes or bits; 0 for what no machine has.
+func times(n, unit uint64) uint64 {
+	high, product := bits.Mul64(n, unit)
+	if high != 0 {
+		return 0
+	}
+	return product
+}
+
+// moment is a time as facts have it; nil for none, and for those that RFC 3339
+// cannot write: files can have such times.
 func moment(at time.Time) *time.Time {
-	if at.IsZero() {
+	at = at.UTC().Truncate(time.Second)
+	if at.IsZero() || at.Year() < 1 || at.Year() > 9999 {
 		return nil
 	}
-	at = at.UTC().Truncate(time.Second)
 	return &at
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -30,7 +31,7 @@ func hostOf(t *testing.T, files map[string]string) tree {
 		}
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 	}
-	return tree{root}
+	return newTree(root)
 }
 
 // collect runs one probe that must find no problem.
@@ -57,7 +58,7 @@ func unzip(t *testing.T, name string) string {
 
 // A host that has nothing gives nothing, without problems.
 func TestAnEmptyHost(t *testing.T) {
-	host := tree{t.TempDir()}
+	host := newTree(t.TempDir())
 	require.Equal(t, "Linux", collect[*facts.OS](t, host.os).Name)
 	require.Equal(t, &facts.Software{Programs: []facts.Program{}}, collect[*facts.Software](t, host.software))
 	require.Equal(t, &facts.Services{Services: []facts.Service{}}, collect[*facts.Services](t, host.services))
@@ -66,4 +67,11 @@ func TestAnEmptyHost(t *testing.T) {
 	require.Equal(t, &facts.Updates{}, collect[*facts.Updates](t, host.updates))
 	require.Equal(t, &facts.Storage{Disks: []facts.Disk{}, Volumes: []facts.Volume{}}, collect[*facts.Storage](t, host.storage))
 	require.Empty(t, collect[*facts.Hardware](t, host.hardware).CPUs)
+}
+
+// allocated is how much memory this process has asked for, ever.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
 }

@@ -39,9 +39,9 @@ func (t tree) volumes(ctx context.Context, n *notes) ([]facts.Volume, error) {
 		if v == nil {
 			base := filepath.Base(t.device(m.device))
 			v = &facts.Volume{Device: m.device, FileSystem: m.kind, Label: labels[base], UUID: uuids[base]}
-			v.Disks, v.Encryption = t.below(m.number)
+			v.Disks, v.Encryption = t.below(t.blockDevice(m.number, base))
 			found[m.device] = v
-			if err := t.space(v, m.point); err != nil {
+			if err := t.space(ctx, v, m.point); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", m.point, err))
 			}
 		}
@@ -95,9 +95,12 @@ func unescape(s string) string {
 	}
 }
 
-func (t tree) space(v *facts.Volume, point string) error {
-	var st unix.Statfs_t
-	if err := unix.Statfs(t.path(point), &st); err != nil {
+func (t tree) space(ctx context.Context, v *facts.Volume, point string) error {
+	st, err := await(ctx, t.waits, point, func() (unix.Statfs_t, error) {
+		var st unix.Statfs_t
+		return st, t.statfs(t.path(point), &st)
+	})
+	if err != nil {
 		return err
 	}
 	block := uint64(st.Frsize)
@@ -135,17 +138,26 @@ func unhex(s string) string {
 	}
 }
 
-// below are the disks under a block device, given by its numbers, and what
-// encrypts between.
-func (t tree) below(number string) (disks []string, encryption string) {
-	dir := "/sys/dev/block/" + number
-	if !t.exists(dir) {
+// blockDevice is the folder of a mounted device; empty if there is none. What
+// btrfs mounts has numbers of its own, which are of no device.
+func (t tree) blockDevice(number, name string) string {
+	for _, dir := range []string{"/sys/dev/block/" + number, "/sys/class/block/" + name} {
+		if t.exists(dir) {
+			return dir
+		}
+	}
+	return ""
+}
+
+// below are the disks under a block device, and what encrypts between.
+func (t tree) below(dir string) (disks []string, encryption string) {
+	if dir == "" {
 		return nil, ""
 	}
 	encryption = "off"
-	for _, d := range t.stack(dir, 0) {
-		if strings.HasPrefix(t.text(d+"/dm/uuid"), "CRYPT-") {
-			encryption = "luks"
+	for _, d := range t.stack(dir) {
+		if e := encryptedBy(t.text(d + "/dm/uuid")); e != "" {
+			encryption = e
 		}
 		if len(t.names(d+"/slaves")) == 0 {
 			disks = append(disks, t.whole(d))
@@ -155,17 +167,34 @@ func (t tree) below(number string) (disks []string, encryption string) {
 	return slices.Compact(disks), encryption
 }
 
-// maxDepth is more than anybody stacks block devices.
-const maxDepth = 8
-
-// stack is a block device and all that it is made of.
-func (t tree) stack(dir string, depth int) []string {
-	all := []string{dir}
-	if depth == maxDepth {
-		return all
+// encryptedBy reads what cryptsetup names a mapping, CRYPT-LUKS2-<uuid>-<name>;
+// empty if that does not encrypt: verity and integrity protect by sums.
+func encryptedBy(uuid string) string {
+	kind, ok := strings.CutPrefix(uuid, "CRYPT-")
+	switch {
+	case !ok, strings.HasPrefix(kind, "VERITY"), strings.HasPrefix(kind, "INTEGRITY"), strings.HasPrefix(kind, "SUBDEV"):
+		return ""
+	case strings.HasPrefix(kind, "BITLK"):
+		return "bitlocker"
+	case strings.HasPrefix(kind, "LUKS"):
+		return "luks"
 	}
-	for _, name := range t.names(dir + "/slaves") {
-		all = append(all, t.stack("/sys/class/block/"+name, depth+1)...)
+	return "dm-crypt"
+}
+
+// maxStack is more than anybody builds a volume of.
+const maxStack = 256
+
+// stack is a block device and all that it is made of, each once.
+func (t tree) stack(dir string) []string {
+	all, seen := []string{dir}, make(map[string]bool)
+	for i := 0; i < len(all); i++ {
+		for _, name := range t.names(all[i] + "/slaves") {
+			if !seen[name] && len(all) < maxStack {
+				seen[name] = true
+				all = append(all, "/sys/class/block/"+name)
+			}
+		}
 	}
 	return all
 }

@@ -69,7 +69,7 @@ func (e uninstallEntry) program(scope, arch string) (facts.Program, bool) {
 	}
 	p := facts.Program{
 		Name: e.DisplayName, Version: e.DisplayVersion, Publisher: e.Publisher, Arch: arch, Source: "registry", Scope: scope, ID: e.Key,
-		Bytes: e.EstimatedSize << 10, Installed: installDate(e.InstallDate), Location: e.InstallLocation, Uninstall: e.UninstallString,
+		Bytes: times(e.EstimatedSize, 1<<10), Installed: installDate(e.InstallDate), Location: e.InstallLocation, Uninstall: e.UninstallString,
 	}
 	if e.WindowsInstaller {
 		p.Source = "msi"

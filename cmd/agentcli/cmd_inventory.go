@@ -38,9 +38,10 @@ collected_at and problems. Sizes are bytes, times RFC 3339 in UTC.
 
 Exit codes: 0 every section was found, 5 one is missing, or a part of it that
 should be there, 2 there is no section of a name.`, strings.Join(facts.Sections(), ", ")),
-		Example: t.examples("inventory", "inventory --section sw --json", "inventory --section os --section net"),
+		Example: t.examples("inventory", "inventory --section sw --json", "inventory --section os,net"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := knownSections(sections); err != nil {
+			sections, err := knownSections(sections)
+			if err != nil {
 				return usageError(cmd, err)
 			}
 			waiting := newPatience(cmd.ErrOrStderr(), "looking at this host")
@@ -50,7 +51,7 @@ should be there, 2 there is no section of a name.`, strings.Join(facts.Sections(
 		},
 	}
 	cmd.Flags().SortFlags = false
-	cmd.Flags().StringArrayVar(&sections, "section", nil, "only this `section`; may be repeated")
+	cmd.Flags().StringArrayVar(&sections, "section", nil, "only this `section`; may be repeated, or several with commas between them")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as one JSON object")
 	err := cmd.RegisterFlagCompletionFunc("section", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return facts.Sections(), cobra.ShellCompDirectiveNoFileComp
@@ -109,13 +110,18 @@ func collectIsolated(ctx context.Context, line, sections []string) (facts.Host, 
 	return inventory.NewIsolated(line...).Only(sections...).Collect(ctx)
 }
 
-func knownSections(sections []string) error {
-	for _, name := range sections {
-		if !slices.Contains(facts.Sections(), name) {
-			return fmt.Errorf("there is no section %q; there are %s", name, strings.Join(facts.Sections(), ", "))
+// knownSections takes lists of names apart.
+func knownSections(lists []string) (names []string, err error) {
+	for _, list := range lists {
+		for name := range strings.SplitSeq(list, ",") {
+			name = strings.TrimSpace(name)
+			if !slices.Contains(facts.Sections(), name) {
+				return nil, fmt.Errorf("there is no section %.80q; there are %s", name, strings.Join(facts.Sections(), ", "))
+			}
+			names = append(names, name)
 		}
 	}
-	return nil
+	return names, nil
 }
 
 // showInventory prints what was found, and tells by its error that something is

@@ -49,7 +49,7 @@ func (p *inventoryPage) section(title string, v reflect.Value) {
 		if isTable(f.value) {
 			lists = append(lists, f)
 		} else {
-			rows = append(rows, []string{f.name, shown(f)})
+			rows = append(rows, []string{heading(f.name), shown(f)})
 		}
 	}
 	if len(rows)+len(lists) == 0 {
@@ -88,7 +88,7 @@ func (p *inventoryPage) list(title string, v reflect.Value) {
 		if !slices.ContainsFunc(rows, func(row map[string]string) bool { return row[name] != "" }) {
 			continue
 		}
-		cells[0] = append(cells[0], strings.ToUpper(name))
+		cells[0] = append(cells[0], strings.ToUpper(heading(name)))
 		for i, row := range rows {
 			cells[i+1] = append(cells[i+1], shortened(row[name], maxCell))
 		}
@@ -154,6 +154,14 @@ func columnsOf(t reflect.Type) (names []string) {
 func factName(f reflect.StructField) (name string, omit bool) {
 	name, rest, _ := strings.Cut(f.Tag.Get("json"), ",")
 	return strings.ReplaceAll(name, "_", " "), strings.Contains(rest, "omit") || f.Type.Kind() == reflect.Pointer
+}
+
+// heading is the name without its unit, where shown has another one.
+func heading(name string) string {
+	if name == "bytes" {
+		return "size"
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(name, " bytes"), " bits")
 }
 
 var timeType = reflect.TypeFor[time.Time]()

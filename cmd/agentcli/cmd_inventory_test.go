@@ -45,13 +45,13 @@ SYSTEM (os)
 NETWORK (net)
 
 INTERFACES: 1
-  NAME  UP   SPEED BITS   ADDRESSES                 DHCP
+  NAME  UP   SPEED        ADDRESSES                 DHCP
   eth0  yes  1000 Mbit/s  192.0.2.7/24, fd00::2/64  no
 
 SOFTWARE (sw)
 
 PROGRAMS: 2
-  NAME  VERSION  SOURCE  SCOPE    BYTES
+  NAME  VERSION  SOURCE  SCOPE    SIZE
   a              dpkg    machine  3.0 MiB
   long  1        snap    machine
 
@@ -81,13 +81,13 @@ func lookingAt(t *testing.T, host facts.Host, err error) (b *bench, line, sectio
 func TestInventoryAsAPage(t *testing.T) {
 	t.Parallel()
 	b, line, sections := lookingAt(t, shownHost, nil)
-	out, err := b.do(t, "inventory", "--section", "sw", "--section", "os")
+	out, err := b.do(t, "inventory", "--section", "sw, os", "--section", "net")
 	require.NoError(t, err)
 	require.Equal(t, shownPage, out)
 	program, err := os.Executable()
 	require.NoError(t, err)
 	require.Equal(t, []string{program, "collect-inventory"}, *line)
-	require.Equal(t, []string{"sw", "os"}, *sections)
+	require.Equal(t, []string{"sw", "os", "net"}, *sections)
 }
 
 func TestInventoryAsJSON(t *testing.T) {

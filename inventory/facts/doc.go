@@ -16,6 +16,9 @@
 //	if err := json.Unmarshal(data, &host); err != nil { ... }
 //	if host.OS != nil { fmt.Println(host.OS.Name, host.OS.Version) }
 //
+// SOURCES.md beside this file has a row for every field: where it comes from on each
+// system, and when it is absent.
+//
 // New fields may be added in any release; none changes its meaning. The order of
 // every list is fixed by its contents, so two collections of an unchanged host
 // marshal to the same bytes, apart from what changes by itself, which [Hash] leaves out.

@@ -18,9 +18,12 @@ type Interface struct {
 	Up          bool     `json:"up"`
 	SpeedBits   uint64   `json:"speed_bits,omitempty"` // per second
 	Addresses   []string `json:"addresses,omitempty"`  // with their prefix lengths: 192.0.2.7/24
-	Gateways    []string `json:"gateways,omitempty"`
-	DNS         []string `json:"dns,omitempty"`
-	DHCP        *bool    `json:"dhcp,omitempty"`
-	DHCPServer  string   `json:"dhcp_server,omitempty"`
-	SSID        string   `json:"ssid,omitempty"`
+	// Temporary are addresses that the host makes up for privacy and replaces every
+	// day; they are not among Addresses.
+	Temporary  []string `json:"temporary_addresses,omitempty"`
+	Gateways   []string `json:"gateways,omitempty"`
+	DNS        []string `json:"dns,omitempty"`
+	DHCP       *bool    `json:"dhcp,omitempty"`
+	DHCPServer string   `json:"dhcp_server,omitempty"`
+	SSID       string   `json:"ssid,omitempty"`
 }

@@ -32,5 +32,5 @@ type Volume struct {
 	FreeBytes  uint64   `json:"free_bytes"` // for a process without privileges
 	ReadOnly   bool     `json:"read_only,omitempty"`
 	Disks      []string `json:"disks,omitempty"`      // the names of those below it
-	Encryption string   `json:"encryption,omitempty"` // bitlocker, luks, filevault; off; empty: not known
+	Encryption string   `json:"encryption,omitempty"` // bitlocker, luks, dm-crypt, filevault; off; empty: not known
 }

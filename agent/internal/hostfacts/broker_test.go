@@ -28,29 +28,42 @@ type real struct {
 	*bench
 	broker *jstest.Broker
 	box    *outbox.Outbox
+	js     jetstream.JetStream
 }
 
-// newReal looks at the host every 50 ms.
+// newReal looks at the host every 50 ms, and delivers.
 func newReal(t *testing.T, user nats.Option, opts ...jstest.BrokerOption) *real {
+	t.Helper()
+	r := newIdle(t, user, opts...)
+	r.deliver()
+	return r
+}
+
+// newIdle delivers nothing before it is told to.
+func newIdle(t *testing.T, user nats.Option, opts ...jstest.BrokerOption) *real {
 	t.Helper()
 	r := &real{bench: newBench(t), broker: jstest.StartBroker(t, opts...)}
 	r.dial.now.InventoryInterval = 50 * time.Millisecond
 	nc := r.broker.Connect(user)
 	transport := retry.FromNATS(nc)
-	js, err := jetstream.New(nc)
+	var err error
+	r.js, err = jetstream.New(nc)
 	require.NoError(t, err)
 	r.box, err = outbox.Open(t.TempDir(), outbox.WithTransport(transport), outbox.WithFS(atomicfile.OS))
 	require.NoError(t, err)
 	r.cfg.Box, r.cfg.Transport = r.box, transport
+	t.Cleanup(func() { require.NoError(t, r.box.Close()) })
+	return r
+}
+
+func (r *real) deliver() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- r.box.Drain(ctx, js) }()
-	t.Cleanup(func() {
+	go func() { ended <- r.box.Drain(ctx, r.js) }()
+	r.t.Cleanup(func() {
 		cancel()
-		require.NoError(t, <-ended)
-		require.NoError(t, r.box.Close())
+		require.NoError(r.t, <-ended)
 	})
-	return r
 }
 
 // anyone is a connection as it is.
@@ -221,4 +234,44 @@ func TestADeniedPermissionIsWaitedFor(t *testing.T) {
 	r.rounds(2)
 	found, _ := r.stored(1)
 	require.Equal(t, everything, sections(found))
+}
+
+// What waits is refused by a broker that takes smaller messages than the one it was
+// made for. It comes in more parts.
+func TestABrokerThatTakesLessThanBefore(t *testing.T) {
+	t.Parallel()
+	r := newIdle(t, anyone)
+	programs := make([]string, 2000)
+	for i := range programs {
+		programs[i] = fmt.Sprintf("program %d with a name", i)
+	}
+	r.host.install(programs...)
+	_, stop := r.start()
+	defer stop()
+	require.Eventually(t, func() bool { return r.box.Stats().Put == uint64(len(everything)) }, generous, 5*time.Millisecond)
+	r.broker.Stop()
+	r.broker.Reconfigure(jstest.WithMaxPayload(16 << 10))
+	r.broker.Start()
+	r.createStream()
+	require.Eventually(t, func() bool {
+		connected, _ := r.cfg.Transport.State()
+		return connected && r.cfg.Transport.(interface{ MaxPayload() int64 }).MaxPayload() == 16<<10
+	}, generous, 5*time.Millisecond)
+	r.deliver()
+	require.Eventually(t, func() bool {
+		found, _ := r.stored(1)
+		return len(found["sw"]) > 1
+	}, generous, 20*time.Millisecond)
+	r.rounds(2)
+	found, _ := r.stored(1)
+	require.Equal(t, everything, sections(found))
+	var parts []wire.InventorySection
+	for _, data := range found["sw"] {
+		p, err := wire.DecodeInventorySection(data)
+		require.NoError(t, err)
+		parts = append(parts, p)
+	}
+	_, err := wire.JoinInventory(parts)
+	require.NoError(t, err)
+	require.Equal(t, 1, r.box.Stats().Stuck, "the large one is put aside, not lost in silence")
 }

@@ -18,7 +18,7 @@ func (s *Service) collect(ctx context.Context, p plan) {
 	if ctx.Err() != nil {
 		return
 	}
-	found := newSurvey(s.cfg.PCID, collected{host, err}, s.cfg.Now().UTC(), p.wanted)
+	found := newSurvey(s.cfg.PCID, collected{host, err}, s.cfg.Now().UTC(), p)
 	s.judge(found, err)
 	s.publish(ctx, found, p)
 	s.note(found)
@@ -46,10 +46,11 @@ func (s *Service) publish(ctx context.Context, found *survey, p plan) {
 	s.sent.Hashes = maps.Clone(s.sent.Hashes)
 	maps.DeleteFunc(s.sent.Hashes, func(name, _ string) bool { return !p.wanted(name) })
 	full := s.beginFull(found)
+	s.fit()
 	if names := s.store(ctx, found); len(names) > 0 {
 		s.cfg.Logger.Info("inventory is to be published", "sections", names, "full", full, "problems", len(found.problems))
 	}
-	if !maps.Equal(before.Hashes, s.sent.Hashes) || !before.FullAt.Equal(s.sent.FullAt) {
+	if !maps.Equal(before.Hashes, s.sent.Hashes) || !before.FullAt.Equal(s.sent.FullAt) || before.Limit != s.sent.Limit {
 		s.remember()
 	}
 }
@@ -93,6 +94,17 @@ func (s *Service) beginFull(found *survey) bool {
 		s.sent.BootedAt = booted
 	}
 	return true
+}
+
+// fit forgets what was published in messages that are larger than the broker takes
+// now, if some of them were put aside: they are made again, in more parts.
+func (s *Service) fit() {
+	limit := s.messageLimit()
+	if limit < s.sent.Limit && s.cfg.Box.Stats().Stuck > 0 {
+		s.cfg.Logger.Warn("the broker takes smaller messages than before; the inventory is published once more", "bytes", limit, "before", s.sent.Limit)
+		clear(s.sent.Hashes)
+	}
+	s.sent.Limit = limit
 }
 
 func (s *Service) remember() {

@@ -28,9 +28,9 @@
 //     why, one line each. It is published when it changes, also when a collection
 //     gave nothing else, and it is empty when nothing is missing.
 //
-// Nothing is written to the bucket agents_state: the contract gives it no keys, and
-// its roles let no agent write to it. The latest of a section are the last messages
-// of its subject.
+// Nothing is written to the bucket agents_state: the contract lists it as unused, with
+// neither keys nor values, and its roles let an agent write to one other bucket only.
+// The latest of a section are the last messages of its subject.
 //
 // # Guarantees
 //
@@ -39,7 +39,9 @@
 //     turn. One that hangs is not asked again before it has returned.
 //   - A name that cannot be one token of a subject is never published; it is a problem.
 //   - A message that was not stored is made again at the next turn. What is stored
-//     is delivered, whenever the stream is there.
+//     is delivered, whenever the stream is there. If the broker takes smaller messages
+//     by then, and refuses it, its section is published again in more parts.
+//   - A section of more than 32 MiB is not published; it is a problem.
 //
 // # Limits
 //

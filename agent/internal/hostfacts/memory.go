@@ -24,8 +24,10 @@ type memory struct {
 	PCID   string    `json:"pc_id"`
 	FullAt time.Time `json:"full_at,omitzero"`
 	// BootedAt is that of the host at the last full set.
-	BootedAt time.Time         `json:"booted_at,omitzero"`
-	Hashes   map[string]string `json:"hashes"` // by section
+	BootedAt time.Time `json:"booted_at,omitzero"`
+	// Limit is how large messages could be.
+	Limit  int               `json:"limit,omitzero"`
+	Hashes map[string]string `json:"hashes"` // by section
 }
 
 func newMemory(pcID string) memory {

@@ -3,6 +3,7 @@ package hostfacts
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -15,6 +16,8 @@ import (
 )
 
 const (
+	// maxSection bounds the JSON of one section. 100,000 programs have about as much.
+	maxSection = 32 << 20
 	// maxExtra bounds the sections that a program brings along.
 	maxExtra = 64
 	// maxProblems and maxProblem bound the section problems: its entries, and the
@@ -33,21 +36,21 @@ type section struct {
 
 // survey is what one collection comes to.
 type survey struct {
-	pcID     string
-	at       time.Time
-	host     facts.Host
-	wanted   func(name string) bool
+	pcID string
+	at   time.Time
+	host facts.Host
+	plan
 	sections []section
 	problems []wire.InventoryProblem
 }
 
 // newSurvey makes sections of what a collector returned. A section that cannot be
 // made is a problem.
-func newSurvey(pcID string, c collected, at time.Time, wanted func(string) bool) *survey {
+func newSurvey(pcID string, c collected, at time.Time, p plan) *survey {
 	if c.host.Collected.IsZero() {
 		c.host.Collected = at
 	}
-	s := &survey{pcID: pcID, at: c.host.Collected.UTC(), host: c.host, wanted: wanted}
+	s := &survey{pcID: pcID, at: c.host.Collected.UTC(), host: c.host, plan: p}
 	s.take(c)
 	for _, name := range facts.Sections() {
 		if value := c.host.Section(name); value != nil {
@@ -56,8 +59,24 @@ func newSurvey(pcID string, c collected, at time.Time, wanted func(string) bool)
 	}
 	s.addExtra(c.host.Extra)
 	s.addHw()
+	s.missUnknown()
 	s.add(wire.InventoryProblems, wire.InventoryProblemList{Problems: s.problems})
 	return s
+}
+
+// missUnknown tells of names in the settings that nothing came of: most likely
+// somebody mistyped them.
+func (s *survey) missUnknown() {
+	if s.empty() {
+		return // that has its reason already
+	}
+	for _, name := range s.listed() {
+		found := slices.ContainsFunc(s.sections, func(x section) bool { return x.name == name })
+		told := slices.ContainsFunc(s.problems, func(p wire.InventoryProblem) bool { return p.Section == name })
+		if !found && !told && name != wire.InventoryProblems {
+			s.miss(name, "inventory_sections", "the settings ask for this section, and it was not found")
+		}
+	}
 }
 
 // empty: nothing of the host is known.
@@ -92,18 +111,29 @@ func (s *survey) add(name string, value any) {
 	if !s.wanted(name) {
 		return
 	}
+	data, err := marshal(value)
+	if err == nil {
+		err = checkSize(data)
+	}
+	if err != nil {
+		s.miss(name, "", err.Error())
+		return
+	}
 	hash, err := hashOf(value)
 	if err != nil {
 		s.miss(name, "", err.Error())
 		return
 	}
 	s.sections = append(s.sections, section{name: name, hash: hash, messages: func(limit int) ([][]byte, error) {
-		data, err := marshal(value)
-		if err != nil {
-			return nil, err
-		}
 		return encoded(wire.InventorySection{PCID: s.pcID, Section: name, Hash: hash, CollectedAt: s.at, Data: data}, limit)
 	}})
+}
+
+func checkSize(data []byte) error {
+	if len(data) > maxSection {
+		return fmt.Errorf("not published: it has %d bytes of JSON, and at most %d are allowed; let the collector leave something out", len(data), maxSection)
+	}
+	return nil
 }
 
 func encoded(whole wire.InventorySection, limit int) (messages [][]byte, err error) {
@@ -166,17 +196,19 @@ func (s *survey) addHw() {
 	}})
 }
 
-// freeSteps is how finely free space counts as a change, as in facts.Hash.
-const freeSteps = 10
+// zfs is the file system whose volumes share their size, so that it is another one
+// all the time.
+const zfs = "zfs"
 
-// steady is a summary without what changes on a host that nobody touches.
+// steady is a summary without what changes on a host that nobody touches, as in
+// facts.Hash.
 func steady(hw wire.HwInventory) wire.HwInventory {
 	hw.CollectedAt = time.Time{}
 	hw.Disks = slices.Clone(hw.Disks)
 	for i, d := range hw.Disks {
 		hw.Disks[i].FreeBytes = 0
-		if step := d.SizeBytes / freeSteps; step > 0 {
-			hw.Disks[i].FreeBytes = d.FreeBytes / step
+		if d.FileSystem == zfs {
+			hw.Disks[i].SizeBytes = 0
 		}
 	}
 	return hw

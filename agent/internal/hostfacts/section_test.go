@@ -15,8 +15,6 @@ import (
 	"github.com/kanade-go/kanade/inventory/facts"
 )
 
-func all(string) bool { return true }
-
 // bomb is a value of a section that cannot be written.
 type bomb struct{}
 
@@ -31,7 +29,7 @@ func TestHostileSectionsAreProblems(t *testing.T) {
 		"hw": 1, "problems": 1, "sw": 1,
 		"bomb": bomb{}, "broken": json.RawMessage(`{`), "channel": make(chan int),
 	}
-	s := newSurvey(pcID, collected{host: h}, time.Now(), all)
+	s := newSurvey(pcID, collected{host: h}, time.Now(), plan{})
 	found := map[string]bool{}
 	for _, x := range s.sections {
 		require.False(t, found[x.name], x.name)
@@ -61,7 +59,7 @@ func TestThereIsABoundOfEverything(t *testing.T) {
 		h.Extra["s"+strings.Repeat("x", n%50)+string(rune('a'+n%26))+string(rune('a'+n/26))] = n
 		h.Problems = append(h.Problems, facts.Problem{Section: strings.Repeat("ä", 999), Source: strings.Repeat("b", 999), Text: strings.Repeat("c", 9999)})
 	}
-	s := newSurvey(pcID, collected{host: h}, time.Now(), all)
+	s := newSurvey(pcID, collected{host: h}, time.Now(), plan{})
 	require.Len(t, s.sections, len(everything)+maxExtra)
 	require.Len(t, s.problems, maxProblems)
 	messages, err := s.sections[len(s.sections)-1].messages(1 << 20)
@@ -72,7 +70,7 @@ func TestThereIsABoundOfEverything(t *testing.T) {
 // An error that no problem explains is one.
 func TestAnErrorWithoutProblems(t *testing.T) {
 	t.Parallel()
-	s := newSurvey(pcID, collected{err: errors.New("no such program\nusage: …")}, time.Now(), all)
+	s := newSurvey(pcID, collected{err: errors.New("no such program\nusage: …")}, time.Now(), plan{})
 	require.True(t, s.empty())
 	require.Equal(t, []wire.InventoryProblem{{Text: "no such program"}}, s.problems)
 }
@@ -178,4 +176,58 @@ func TestASourceIsAskedOnceAtATime(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "lab", found.Hostname)
 	})
+}
+
+// What writes itself as JSON is code of the program, which may hang.
+type sleeper struct{ until chan struct{} }
+
+func (s sleeper) MarshalJSON() ([]byte, error) { <-s.until; return []byte("1"), nil }
+
+func TestASectionThatHangsWhenItIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		until := make(chan struct{})
+		b.host.change(func(h *host) { h.facts.Extra = map[string]any{"racks": sleeper{until}} })
+		_, stop := b.start()
+		pass(collectTimeout + time.Minute)
+		found := b.shelf.take(t)
+		require.Equal(t, []string{"problems"}, names(found))
+		require.Contains(t, string(found["problems"].Data), ErrHangs.Error())
+		began := time.Now()
+		stop()
+		require.LessOrEqual(t, time.Since(began), lastReturn)
+		close(until)
+	})
+}
+
+// Of the sections of a program's own those that cannot be written, or are too large,
+// are problems that say so.
+func TestForeignSectionsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	h := newHost()
+	h.facts.Extra = map[string]any{
+		"racks": map[string]int{"n": 7}, "bomb": bomb{}, "channel": make(chan int), "huge": strings.Repeat("x", maxSection), "none": nil,
+	}
+	theirs := h.facts.Extra
+	found, err := NewSource(h).Collect(t.Context())
+	require.NoError(t, err)
+	require.Len(t, theirs, 5, "it belongs to the collector")
+	require.Equal(t, map[string]any{"racks": json.RawMessage(`{"n":7}`)}, found.Extra)
+	s := newSurvey(pcID, collected{host: found}, time.Now(), plan{})
+	require.Len(t, s.problems, 3)
+	require.Contains(t, s.problems[0].Text, "boom")
+	require.Contains(t, s.problems[1].Text, "unsupported type")
+	require.Equal(t, "huge", s.problems[2].Section)
+	require.Contains(t, s.problems[2].Text, "it has 33554434 bytes of JSON, and at most 33554432 are allowed")
+}
+
+// A name in the settings that nothing comes of is no silence.
+func TestSettingsWithAMistypedSection(t *testing.T) {
+	t.Parallel()
+	s := newSurvey(pcID, collected{host: newHost().facts}, time.Now(), plan{sections: "sw, softwre,hw,,net\t"})
+	require.Len(t, s.sections, 3)
+	require.Equal(t, []wire.InventoryProblem{
+		{Section: "softwre", Source: "inventory_sections", Text: "the settings ask for this section, and it was not found"},
+		{Section: "net", Source: "inventory_sections", Text: "the settings ask for this section, and it was not found"},
+	}, s.problems)
 }

@@ -3,9 +3,11 @@ package hostfacts
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/kanade-go/kanade/agent/internal/health"
 	"github.com/kanade-go/kanade/agent/wire"
@@ -109,15 +111,13 @@ func planOf(c wire.EffectiveConfig) plan {
 
 // wanted tells whether a section is published. What is missing is told in any case.
 func (p plan) wanted(name string) bool {
-	if strings.Trim(p.sections, ", ") == "" || name == wire.InventoryProblems {
-		return true
-	}
-	for listed := range strings.SplitSeq(p.sections, ",") {
-		if strings.TrimSpace(listed) == name {
-			return true
-		}
-	}
-	return false
+	listed := p.listed()
+	return len(listed) == 0 || name == wire.InventoryProblems || slices.Contains(listed, name)
+}
+
+// listed are the sections that the settings name; none: all.
+func (p plan) listed() []string {
+	return strings.FieldsFunc(p.sections, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 }
 
 // wakes are what ends a pause early; each may be nil.

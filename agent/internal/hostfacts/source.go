@@ -2,8 +2,11 @@ package hostfacts
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/kanade-go/kanade/agent/internal/supervise"
@@ -68,7 +71,34 @@ func (s *Source) Collect(ctx context.Context) (facts.Host, error) {
 func (s *Source) protected(ctx context.Context) (c collected) {
 	defer supervise.Recover(&c.err)
 	c.host, c.err = s.collector.Collect(ctx)
+	seal(&c.host)
 	return c
+}
+
+// seal writes the sections of the program's own as JSON, in the goroutine of their
+// collector: that runs its code, which may hang, and reads what it may go on to
+// change. A section that cannot be written, or is too large, becomes a problem.
+func seal(h *facts.Host) {
+	if h.Extra == nil {
+		return
+	}
+	sealed := make(map[string]any, len(h.Extra))
+	h.Problems = slices.Clone(h.Problems)
+	for _, name := range slices.Sorted(maps.Keys(h.Extra)) {
+		if h.Extra[name] == nil {
+			continue
+		}
+		data, err := marshal(h.Extra[name])
+		if err == nil {
+			err = checkSize(data)
+		}
+		if err != nil {
+			h.Problems = append(h.Problems, facts.Problem{Section: name, Text: err.Error()})
+			continue
+		}
+		sealed[name] = json.RawMessage(data)
+	}
+	h.Extra = sealed
 }
 
 func await(ctx context.Context, done <-chan collected) (facts.Host, error) {

@@ -1,7 +1,0 @@
-//go:build !windows
-
-package inventory
-
-import "os/exec"
-
-func hidden(*exec.Cmd) {}
