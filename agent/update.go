@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -28,7 +29,7 @@ type UpdateTimes = update.Times
 // Updater replaces the program's executable by the release that the settings want
 // (target_version, from the object store agent_releases), watches the new one, and
 // takes the old one back when it does not work. [Agent.Run] then ends with
-// [ErrRestart].
+// [ErrRestart]. One that hangs on the way ends the process, by a panic.
 //
 // The executable's folder must be writable for the agent and for nobody else: it
 // holds the new release before the swap and the last good one after it.
@@ -46,13 +47,16 @@ type Updater struct {
 	// can raise it.
 	MinimumVersion string
 	// SelfTestArgs and SelfTestEnv start a release for its self-test, in which it
-	// calls [SelfTest] and prints the report as JSON. Defaults: the verb selftest, and
-	// the environment of the process.
+	// calls [SelfTest] and prints the report as JSON, whatever it says; the one that
+	// ran before is started so too, to tell a broken release from a broker that is
+	// away. Both have the variable KANADE_SELFTEST_WAIT besides, the time in which
+	// they should have an answer, such as 20s. Defaults: the verb selftest, and the
+	// environment of the process.
 	SelfTestArgs, SelfTestEnv []string
 	// StartCounted says that [CountStart] was called already.
 	StartCounted bool
 	// Step, if not nil, is told of each step before it is taken: wait, look, fetch,
-	// verify, selftest, plan, drain, swap, swapped; probation, confirm.
+	// verify, selftest, plan, drain, swap, swapped; probation, ask, confirm, take-back.
 	Step func(name string)
 
 	Times UpdateTimes
@@ -96,15 +100,43 @@ func CountStart(executable string) error {
 // countStart is CountStart where the program did not call it.
 func (a *Agent) countStart() error {
 	u := a.opts.updater
-	if u == nil || u.StartCounted {
+	if u == nil {
 		return nil
 	}
-	err := CountStart(u.Executable)
-	if err != nil && !errors.Is(err, ErrRestart) {
-		a.log.Error("the start of this release was not counted", "error", err)
-		return nil
+	if !u.StartCounted {
+		err := CountStart(u.Executable)
+		if errors.Is(err, ErrRestart) {
+			return err
+		}
+		if err != nil {
+			a.log.Error("the start of this release was not counted", "error", err)
+		}
 	}
-	return err
+	install, err := update.InstallOf(u.Executable)
+	if err == nil {
+		err = install.Guard(&a.guard)
+	}
+	if err != nil {
+		a.log.Debug("nobody looks whether this release comes up", "error", err) // what is wrong is told by the updates
+	}
+	return nil
+}
+
+// uncounted takes a start off that says nothing about the release: somebody started a
+// second agent by hand.
+func (a *Agent) uncounted(ended error) error {
+	u := a.opts.updater
+	if u == nil || !errors.Is(ended, ErrStateLocked) {
+		return ended
+	}
+	install, err := update.InstallOf(u.Executable)
+	if err == nil {
+		err = install.UncountStart()
+	}
+	if err != nil {
+		a.log.Warn("this start counts against a release that is not confirmed yet", "error", err)
+	}
+	return ended
 }
 
 // updates is the part of a run that replaces the executable; its zero value does
@@ -135,18 +167,29 @@ func (a *Agent) composeUpdates(p *parts) {
 		Objects: retry.NewObjectReader(p.transport), Transport: p.transport,
 		Settings: p.currentSettings, Fresh: p.freshSettings, Healthy: p.healthy, Free: freeSpace,
 		SelfTest: func(ctx context.Context, executable string) (update.Report, error) {
-			return update.RunSelfTest(ctx, executable, u.SelfTestArgs, u.env())
+			return update.RunSelfTest(ctx, executable, u.SelfTestArgs, u.env(ctx))
 		},
 		Observe: func(kind string, payload map[string]string) { recorder.Observe(context.Background(), kind, payload) },
+		Guard:   &a.guard,
 		Step:    u.Step, Times: u.Times, Now: a.opts.now, Logger: a.log.With("component", "update"),
 	})
+	p.updates.service.Load()
 }
 
-func (u *Updater) env() []string {
-	if u.SelfTestEnv != nil {
-		return u.SelfTestEnv
+// selfTestWaitEnv tells a self-test when an answer is wanted: one that is killed
+// gives none, not even that it cannot connect.
+const selfTestWaitEnv = "KANADE_SELFTEST_WAIT"
+
+// env leaves a third of the time to connect, a third to read, and the rest to start.
+func (u *Updater) env(ctx context.Context) []string {
+	env := u.SelfTestEnv
+	if env == nil {
+		env = os.Environ()
 	}
-	return os.Environ()
+	if end, limited := ctx.Deadline(); limited {
+		env = append(slices.Clone(env), selfTestWaitEnv+"="+(time.Until(end)/3).Round(time.Millisecond).String())
+	}
+	return env
 }
 
 func freeSpace(folder string) (uint64, error) {
@@ -165,10 +208,15 @@ func (p *parts) updateTasks() []supervise.Task {
 }
 
 // freshSettings says whether this run has read the settings that it goes by, and
-// they are not stale: a target from a snapshot may have been withdrawn.
+// they are not stale: a target from a snapshot may have been withdrawn. A bucket that
+// nobody uses is never there, and says nothing.
 func (p *parts) freshSettings() bool {
 	for _, b := range p.settings.Status().Buckets {
-		if (b.Bucket == wire.BucketAgentConfig || b.Bucket == wire.BucketAgentGroups) && (!b.Read && b.Missing.IsZero() || !b.Stale.IsZero()) {
+		if b.Bucket != wire.BucketAgentConfig && b.Bucket != wire.BucketAgentGroups {
+			continue
+		}
+		unused := !b.Missing.IsZero() && b.Rows == 0
+		if !unused && (!b.Read || !b.Stale.IsZero()) {
 			return false
 		}
 	}
@@ -186,7 +234,7 @@ func (p *parts) healthy() error {
 	}
 	stats := p.boxes.results.Stats()
 	if before := p.updates.failed.Swap(stats.Failed); stats.Pending > 0 && stats.Failed > before {
-		return fmt.Errorf("%d results wait, and deliveries fail", stats.Pending)
+		return fmt.Errorf("%w: %d results wait, and deliveries fail", update.ErrUnclear, stats.Pending)
 	}
 	return nil
 }

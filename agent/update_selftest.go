@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"time"
 
@@ -19,14 +20,22 @@ import (
 // printed as one JSON object.
 type SelfTestReport = update.Report
 
-// selfTestWait is how long the broker may take.
+// selfTestWait is how long the broker may take for each of two answers, where the
+// updater does not say.
 const selfTestWait = 30 * time.Second
+
+func selfTestPatience() time.Duration {
+	if wait, err := time.ParseDuration(os.Getenv(selfTestWaitEnv)); err == nil && wait > 0 && wait < selfTestWait {
+		return wait
+	}
+	return selfTestWait
+}
 
 // SelfTest finds out whether this program can work here with this configuration: it
 // connects as the agent would and reads the settings. It takes no lock, changes
 // nothing, and works beside a running agent. The report is filled in as far as it
 // came; Name is the caller's business. Errors: those of [New], and why it could not
-// connect or read within 30 s each.
+// connect or read within 30 s each, or less where KANADE_SELFTEST_WAIT says so.
 func SelfTest(ctx context.Context, cfg Config, opts ...Option) (SelfTestReport, error) {
 	report := SelfTestReport{Version: cfg.Version, OS: wire.OSFamily(runtime.GOOS), Arch: wire.AgentArch(runtime.GOARCH)}
 	a, err := New(cfg, opts...)
@@ -54,7 +63,7 @@ func SelfTest(ctx context.Context, cfg Config, opts ...Option) (SelfTestReport, 
 }
 
 func awaitConnected(ctx context.Context, t retry.Transport) error {
-	ctx, cancel := context.WithTimeout(ctx, selfTestWait)
+	ctx, cancel := context.WithTimeout(ctx, selfTestPatience())
 	defer cancel()
 	for {
 		connected, changed := t.State()
@@ -71,7 +80,7 @@ func awaitConnected(ctx context.Context, t retry.Transport) error {
 
 // readSettings takes a bucket that is not there for read: nobody has settings then.
 func readSettings(ctx context.Context, t retry.Transport) error {
-	ctx, cancel := context.WithTimeout(ctx, selfTestWait)
+	ctx, cancel := context.WithTimeout(ctx, selfTestPatience())
 	defer cancel()
 	_, err := retry.NewKVReader(t).ReadKV(ctx, retry.KVQuery{Bucket: wire.BucketAgentConfig, Keys: []string{wire.ConfigKeyGlobal}})
 	if errors.Is(err, jetstream.ErrBucketNotFound) {

@@ -41,6 +41,7 @@ func (s *Service) prepare(ctx context.Context, target string, first bool) error 
 	if err := checkToken(target); err != nil {
 		return errors.Join(errors.New("the target is no version"), err)
 	}
+	s.view.prepares(target)
 	if err := s.linger(ctx, target, first); err != nil {
 		return err
 	}

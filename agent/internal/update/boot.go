@@ -30,15 +30,15 @@ func (i Install) CountStart(now time.Time) error {
 	if err != nil || r.Plan == nil {
 		return err
 	}
-	running, err := i.digest(i.Path)
+	running, err := i.running()
 	if err != nil {
-		return fmt.Errorf("update: read %s: %w", i.Path, err)
+		return err
 	}
 	switch running {
 	case r.Plan.ToSHA256:
 		return i.countRelease(r, now)
 	case r.Plan.FromSHA256:
-		r.endedWith()
+		r.endedWith(now)
 	default: // somebody has installed another one
 		r.refuse("another executable was installed in its place", false)
 	}
@@ -46,10 +46,20 @@ func (i Install) CountStart(now time.Time) error {
 	return i.save(r)
 }
 
+// running is the digest of what is at the executable's path.
+func (i Install) running() (string, error) {
+	running, err := i.digest(i.Path)
+	if err != nil {
+		return "", fmt.Errorf("update: read %s: %w", i.Path, err)
+	}
+	return running, nil
+}
+
 // endedWith says how a plan came out that ends with the executable it began with.
-func (r *record) endedWith() {
+func (r *record) endedWith(now time.Time) {
 	switch r.Plan.Phase {
 	case phaseRollback:
+		r.ended(&r.LastRollback, now)
 		r.tell(kindRolledBack, r.Plan.Reason)
 	case phaseProbation:
 		r.refuse("the former executable was put back by hand", false)
@@ -68,7 +78,37 @@ func (i Install) countRelease(r record, now time.Time) error {
 	if r.Plan.Starts++; r.Plan.Starts > maxStarts {
 		return i.rollBack(r, fmt.Sprintf("it ended %d times before it was confirmed", maxStarts), true)
 	}
+	if err := i.save(r); err != nil {
+		return i.withoutCount(*r.Plan, err)
+	}
+	return nil
+}
+
+// UncountStart takes the last start off a release on probation: it ended for a reason
+// that has nothing to do with the release.
+func (i Install) UncountStart() error {
+	r, err := i.load()
+	if err != nil || r.Plan == nil || r.Plan.Phase != phaseProbation || r.Plan.Starts == 0 {
+		return err
+	}
+	if running, err := i.running(); err != nil || running != r.Plan.ToSHA256 {
+		return err
+	}
+	r.Plan.Starts--
 	return i.save(r)
+}
+
+// withoutCount takes a release back whose start cannot be counted, on a full disk
+// say: a rename needs no room, and a release that ends at once would be started for
+// ever. The record still has the try.
+func (i Install) withoutCount(p plan, why error) error {
+	if kept, err := i.digest(i.lastGood()); err != nil || kept != p.FromSHA256 {
+		return why
+	}
+	if err := i.swapIn(i.lastGood()); err != nil {
+		return errors.Join(why, err)
+	}
+	return errors.Join(ErrRestart, why)
 }
 
 // rollBack takes the last good executable back. Where there is none the release

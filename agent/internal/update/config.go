@@ -32,10 +32,13 @@ type Config struct {
 	SelfTest func(ctx context.Context, executable string) (Report, error)
 	// Free is the free space of the disk of a folder, in bytes.
 	Free func(folder string) (uint64, error)
-	// Healthy is nil when the agent does its work.
+	// Healthy is nil when the agent does its work. An error that matches [ErrUnclear]
+	// may well be the broker's fault.
 	Healthy func() error
 	// Observe is told of what becomes of releases.
 	Observe func(kind string, payload map[string]string)
+	// Guard ends the process where the agent hangs; nil: it does not.
+	Guard *Guard
 	// Step is told of each step before it is taken; nil: nobody.
 	Step   func(name string)
 	Times  Times
@@ -46,7 +49,8 @@ type Config struct {
 // Times are the times of updates; a zero has the default named at it.
 type Times struct {
 	ConfirmAfter  time.Duration // a release must be healthy for so long on end; 1 min
-	ConfirmWithin time.Duration // and must have been within that; 10 min
+	ConfirmWithin time.Duration // else the last good one is asked whether it could do better; 10 min
+	GiveUp        time.Duration // and taken back after that where it does not say; 24 h
 	Retry         time.Duration // first pause after a failure; 15 s, up to 1 h
 	RetryTried    time.Duration // first pause after a release that was taken back, then double; 1 h
 	DowngradeWait time.Duration // an older version must be wanted for so long; 1 min
@@ -60,6 +64,7 @@ func (t Times) withDefaults() Times {
 	}{
 		{&t.ConfirmAfter, time.Minute},
 		{&t.ConfirmWithin, 10 * time.Minute},
+		{&t.GiveUp, 24 * time.Hour},
 		{&t.Retry, 15 * time.Second},
 		{&t.RetryTried, time.Hour},
 		{&t.DowngradeWait, time.Minute},

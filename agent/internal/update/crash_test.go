@@ -74,6 +74,17 @@ func fetchNew(i Install) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
+// fetchKilled is a fetch whose process was killed before it had synced; the next
+// one finds the file.
+func fetchKilled(i Install) error {
+	f, err := i.create(i.staged())
+	if err != nil {
+		return err
+	}
+	_, err = f.Write([]byte("new"))
+	return errors.Join(err, f.Close(), i.sync(i.staged()))
+}
+
 func planNew(i Install) error {
 	from, err := i.keepLastGood()
 	if err != nil {
@@ -93,7 +104,7 @@ func confirmNew(i Install) error {
 	if err != nil {
 		return err
 	}
-	return i.confirm(r)
+	return i.confirm(r, now)
 }
 
 func takeBack(i Install) error {
@@ -109,6 +120,7 @@ func takeBack(i Install) error {
 
 var (
 	goodUpdate = []step{{begun, fetchNew}, {planned, planNew}, {swapped, swapNew}, {counted, countNew}, {ended, confirmNew}}
+	resumed    = []step{{begun, fetchKilled}, {planned, planNew}, {swapped, swapNew}, {counted, countNew}, {ended, confirmNew}}
 	badUpdate  = []step{{begun, fetchNew}, {planned, planNew}, {swapped, swapNew}, {counted, countNew}, {ended, takeBack}}
 )
 
@@ -188,8 +200,11 @@ func crashUntilBack(i Install) error {
 
 func TestUpdatesSurviveLostPower(t *testing.T) {
 	t.Parallel()
-	for name, steps := range map[string][]step{"new": goodUpdate, "old": badUpdate} {
-		suite := updateSuite(faultfs.POSIX, replaceAtOnce, steps, name)
+	for name, tc := range map[string]struct {
+		steps []step
+		last  string
+	}{"good": {goodUpdate, "new"}, "resumed": {resumed, "new"}, "bad": {badUpdate, "old"}} {
+		suite := updateSuite(faultfs.POSIX, replaceAtOnce, tc.steps, tc.last)
 		require.NoError(t, suite.Run(faultfs.Mutation{}), name)
 		all, err := suite.Mutations()
 		require.NoError(t, err)

@@ -17,7 +17,10 @@
 //     fails.)
 //   - A new release is confirmed when it is connected, has sent a heartbeat and has
 //     an outbox that delivers, for a minimum time. One that ends too often before
-//     that, or does not come so far in time, is replaced by the last good one.
+//     that, hangs, or does not come so far although the last good one could on the
+//     same host at the same time, is replaced by the last good one.
+//   - A broker that is away, and a host that is shut down, say nothing about a
+//     release: it stays on probation for as long as that lasts.
 //   - A target that is withdrawn is not taken, until the plan is on disk.
 //
 // # Files, all beside the executable
@@ -30,8 +33,11 @@
 // # Limits
 //
 //   - One executable belongs to one agent that updates.
-//   - A release that dies before [Install.CountStart] is not seen by it. The start by
-//     which the release proves itself is what keeps such a one out.
+//   - A release that dies before [Install.CountStart] is not seen by it, and one that
+//     hangs before [Install.Guard] is not ended. The start by which the release proves
+//     itself is what keeps such a one out.
+//   - Power that is cut three times within minutes of a start looks like a release
+//     that ends by itself.
 //   - On Windows a power cut between the two renames leaves no executable; the old
 //     one is there as agent.old.exe.
 package update

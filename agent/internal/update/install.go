@@ -109,6 +109,18 @@ func (i Install) create(path string) (atomicfile.File, error) {
 	return f, nil
 }
 
+// sync makes what a file holds durable. (Windows wants the right to write for it.)
+func (i Install) sync(path string) error {
+	f, err := i.FS.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("update: sync %s: %w", path, err)
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("update: sync %s: %w", path, err)
+	}
+	return nil
+}
+
 // remove takes a file that is not there for removed.
 func (i Install) remove(path string) error {
 	if err := i.FS.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -47,8 +47,8 @@ func (s *Service) obtain(ctx context.Context, c candidate) error {
 // fetch reads the object into the staged file. What is there already from an
 // interrupted try is taken if it is the same.
 func (s *Service) fetch(ctx context.Context, c candidate) error {
-	if s.isStaged(c) {
-		return nil
+	if s.isStaged(c) && s.cfg.Install.sync(s.cfg.Install.staged()) == nil {
+		return nil // who fetched it may have been killed before it was on disk
 	}
 	var file atomicfile.File
 	begin := func(info *jetstream.ObjectInfo) (io.Writer, error) {
@@ -104,7 +104,8 @@ func (s *Service) checkTried(c candidate) error {
 	if t.Never || t.Times >= maxTimes {
 		return &refusal{fmt.Errorf("%w %d times, and is not tried again: %s", ErrTried, t.Times, t.Reason)}
 	}
-	if next := t.Last.Add(s.times.RetryTried << (t.Times - 1)); s.cfg.Now().Before(next) {
+	next, now := t.Last.Add(s.times.RetryTried<<(t.Times-1)), s.cfg.Now()
+	if now.Before(next) && !now.Before(t.Last) { // else the clock was ahead then
 		return fmt.Errorf("%w: %s; it is tried again at %s", ErrTried, t.Reason, next.Format("2006-01-02 15:04:05Z07:00"))
 	}
 	return nil
@@ -152,7 +153,7 @@ func (s *Service) plan(ctx context.Context, c candidate) error {
 	if from == to {
 		return &refusal{fmt.Errorf("%w: it is the executable that runs", ErrMislabelled)}
 	}
-	r, err := i.load()
+	r, err := s.load()
 	if err != nil {
 		return err
 	}
@@ -163,13 +164,12 @@ func (s *Service) plan(ctx context.Context, c candidate) error {
 	r.Plan = &plan{Phase: phaseSwap, From: s.cfg.Version, To: c.target, FromSHA256: from, ToSHA256: to, Floor: c.floor, Since: now.UTC()}
 	r.try(now)
 	s.step("plan")
-	if err := i.save(r); err != nil {
+	if err := s.save(r); err != nil {
 		return err
 	}
 	s.step("drain")
 	s.log.Info("the agent stops for an update", "from", s.cfg.Version, "to", c.target, "sha256", to)
-	s.finish = func() error { return s.swap(to) }
-	s.due <- errDue
+	s.endFor(func() error { return s.swap(to) }, nil)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kanade-go/kanade/outbox/atomicfile"
@@ -19,7 +20,7 @@ var ErrRecord = errors.New("update: the record of updates cannot be used")
 
 const (
 	recordFormat = 1
-	maxRecord    = 64 << 10
+	maxRecord    = 128 << 10
 	maxTried     = 32
 	maxNews      = 8
 
@@ -41,6 +42,10 @@ type record struct {
 	Tried  []tried `json:"tried,omitempty"`
 	Floor  string  `json:"floor,omitempty"` // no release below it is taken
 	News   []news  `json:"news,omitempty"`  // that nobody was told yet
+
+	// LastUpdate and LastRollback are the newest of their kind.
+	LastUpdate   *Outcome `json:"last_update,omitempty"`
+	LastRollback *Outcome `json:"last_rollback,omitempty"`
 }
 
 // plan is the update that is under way.
@@ -53,7 +58,9 @@ type plan struct {
 	Floor      string    `json:"floor,omitempty"` // once it is confirmed
 	Starts     int       `json:"starts"`          // of the release, not confirmed yet
 	Since      time.Time `json:"since"`
-	Reason     string    `json:"reason,omitempty"` // of a rollback
+	// Spent is how long it has run without proof, in those starts that ended in order.
+	Spent  time.Duration `json:"spent_ns,omitempty"`
+	Reason string        `json:"reason,omitempty"` // of a rollback
 }
 
 // tried is a release that was tried and is not confirmed.
@@ -140,6 +147,7 @@ func (r *record) try(now time.Time) {
 
 // refuse notes why the plan's release is given up.
 func (r *record) refuse(reason string, never bool) {
+	reason = shortened(reason)
 	if r.entry(r.Plan.ToSHA256) < 0 {
 		r.try(r.Plan.Since)
 	}
@@ -151,7 +159,24 @@ func (r *record) refuse(reason string, never bool) {
 func (r *record) tell(kind, reason string) {
 	payload := map[string]string{"from": r.Plan.From, "to": r.Plan.To, "sha256": r.Plan.ToSHA256}
 	if reason != "" {
-		payload["reason"] = reason
+		payload["reason"] = shortened(reason)
 	}
 	r.News = append(r.News, news{Kind: kind, Payload: payload})
+}
+
+// ended keeps how the plan came out.
+func (r *record) ended(into **Outcome, now time.Time) {
+	*into = &Outcome{From: r.Plan.From, To: r.Plan.To, SHA256: r.Plan.ToSHA256, At: now.UTC(), Reason: r.Plan.Reason}
+}
+
+// maxReason bounds what is kept of an error: with all of them the record can be
+// read, however they are escaped.
+const maxReason = 240
+
+func shortened(reason string) string {
+	reason = strings.ReplaceAll(reason, "\n", "; ")
+	if len(reason) <= maxReason {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:maxReason], "") + " …"
 }

@@ -2,9 +2,12 @@ package update
 
 import (
 	"errors"
+	"flag"
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,7 +23,21 @@ func TestMain(m *testing.M) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}
+	if path := os.Getenv(hangsEnv); path != "" {
+		hang(path)
+	}
+	atOnce()
 	os.Exit(m.Run())
+}
+
+// atOnce lets more tests run than there are processors: those of the matrix wait.
+func atOnce() {
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		if err := parallel.Value.Set(strconv.Itoa(max(6, runtime.GOMAXPROCS(0)))); err != nil {
+			panic(err)
+		}
+	}
 }
 
 func TestAProgramThatRunsIsReplacedAndTakenBack(t *testing.T) {

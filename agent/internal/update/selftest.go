@@ -35,7 +35,8 @@ const (
 )
 
 // RunSelfTest starts an executable with these arguments and environment and reads its
-// report. It is killed when ctx ends.
+// report, which it may have given also where there is an error: one that cannot
+// connect says so. It is killed when ctx ends.
 func RunSelfTest(ctx context.Context, executable string, args, env []string) (Report, error) {
 	for try := 1; ; try++ {
 		report, err := runSelfTest(ctx, executable, args, env)
@@ -51,15 +52,15 @@ func runSelfTest(ctx context.Context, executable string, args, env []string) (Re
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, &out, &errs
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
+	var r Report
+	unreadable := json.Unmarshal(out.kept.Bytes(), &r)
 	switch {
 	case ctx.Err() != nil:
-		return Report{}, fmt.Errorf("it was stopped: %w", ctx.Err())
+		return r, fmt.Errorf("it was stopped: %w", ctx.Err())
 	case err != nil:
-		return Report{}, fmt.Errorf("it failed: %w: %.300q", err, strings.TrimSpace(errs.kept.String()))
-	}
-	var r Report
-	if err := json.Unmarshal(out.kept.Bytes(), &r); err != nil {
-		return Report{}, fmt.Errorf("its report cannot be read: %w", err)
+		return r, fmt.Errorf("it failed: %w: %.300q", err, strings.TrimSpace(errs.kept.String()))
+	case unreadable != nil:
+		return Report{}, fmt.Errorf("its report cannot be read: %w", unreadable)
 	}
 	return r, nil
 }

@@ -21,8 +21,10 @@ type Service struct {
 	times  Times
 	due    chan error
 	finish func() error // written before due is sent
+	trial  *trial       // of a release on probation, left by Run when it ends before a verdict
 
 	refused map[string]error // by target and digest: what no retry would change
+	view    view
 }
 
 // New makes the service. It does no I/O.
@@ -39,10 +41,18 @@ func (s *Service) Due() <-chan error {
 	return s.due
 }
 
-// Finish replaces the executable when everything else has ended. Its error is
-// [ErrRestart], joined with what went wrong; nil if nothing was due.
-func (s *Service) Finish() error {
-	if s == nil || s.finish == nil {
+// Finish replaces the executable when everything else has ended, with this error.
+// Its own is [ErrRestart], joined with what went wrong; nil if nothing was due.
+func (s *Service) Finish(ended error) error {
+	if s == nil {
+		return nil
+	}
+	if s.finish == nil {
+		if ended == nil {
+			if err := s.endInOrder(); err != nil {
+				s.log.Warn("this start counts against a release that is not confirmed yet", "error", err)
+			}
+		}
 		return nil
 	}
 	s.step("swap")
@@ -55,6 +65,7 @@ func (s *Service) Finish() error {
 }
 
 func (s *Service) step(name string) {
+	s.view.step(name)
 	if s.cfg.Step != nil {
 		s.cfg.Step(name)
 	}
@@ -66,6 +77,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if len(s.due) > 0 {
 		return nil
 	}
+	s.cfg.Guard.Stop()
 	if err := s.tell(); err != nil {
 		s.stayAsItIs(ctx, err)
 		return nil
@@ -83,6 +95,7 @@ func (s *Service) Run(ctx context.Context) error {
 
 // stayAsItIs waits for the end: without the record no update is safe.
 func (s *Service) stayAsItIs(ctx context.Context, why error) {
+	s.view.broken(why)
 	s.log.Error("no update is done until this is mended and the agent is started again", "error", why)
 	s.cfg.Observe(kindRefused, map[string]string{"reason": why.Error()})
 	<-ctx.Done()
@@ -91,7 +104,7 @@ func (s *Service) stayAsItIs(ctx context.Context, why error) {
 // tell reports the news. They are stored by the observer before they are forgotten
 // here, so that a crash in between tells them twice.
 func (s *Service) tell() error {
-	r, err := s.cfg.Install.load()
+	r, err := s.load()
 	if err != nil || len(r.News) == 0 {
 		return err
 	}
@@ -100,7 +113,7 @@ func (s *Service) tell() error {
 		s.log.Info("news of updates", "kind", n.Kind, "from", n.Payload["from"], "to", n.Payload["to"], "reason", n.Payload["reason"])
 	}
 	r.News = nil
-	return s.cfg.Install.save(r)
+	return s.save(r)
 }
 
 // target is the version that is wanted; empty: none, or the one that runs.
@@ -118,6 +131,7 @@ func (s *Service) follow(ctx context.Context) {
 		target, changed := s.target()
 		if target == "" {
 			last, failures = "", 0
+			s.view.idle()
 			s.tidy()
 			waitFor(ctx, changed, nil)
 			continue
@@ -153,6 +167,7 @@ func (s *Service) pause(ctx context.Context, target string, failures int, err er
 		return
 	}
 	wait := retry.Backoff{Min: s.times.Retry, Max: max(time.Hour, s.times.Retry), Factor: 2, Jitter: 0.25}.Jittered(failures)
+	s.view.failed(target, err, s.cfg.Now().Add(wait))
 	s.log.Warn("the target was not taken", "target", target, "error", err, "attempt", failures, "wait", wait)
 	if failures == 1 {
 		s.cfg.Observe(kindRefused, map[string]string{"from": s.cfg.Version, "to": target, "reason": err.Error()})

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/kanade-go/kanade/agent"
+	"github.com/kanade-go/kanade/agent/internal/update"
 	"github.com/kanade-go/kanade/cmd/agentcli"
 )
 
@@ -46,23 +47,26 @@ func fault() string {
 func main() { os.Exit(run(fault())) }
 
 func run(fault string) int {
-	verb, state := os.Args[1], os.Getenv("KANADE_AGENT_DATA_DIR")
+	verb, state, environment := os.Args[1], os.Getenv("KANADE_AGENT_DATA_DIR"), os.Environ()
 	switch {
 	case fault == "crash-selftest", fault == "crash" && verb == "run" && counted():
 		return 3
 	case fault == "hang-selftest" && verb == "selftest":
 		time.Sleep(time.Hour)
-	case fault == "deaf-selftest" && verb == "selftest", fault == "deaf" && verb == "run":
+	case fault == "hang" && verb == "run" && counted():
+		hang()
+	case fault == "deaf-selftest" && verb == "selftest", fault == "deaf" && verb == "run", fault == "deaf-if" && verb == "run" && marked("deaf"):
 		os.Setenv("KANADE_NATS_URL", "nats://127.0.0.1:1")
 	}
-	if _, err := os.Stat(filepath.Join(state, "full")); err == nil && verb == "run" {
+	if marked("full") && verb == "run" {
 		small := syscall.Rlimit{Cur: 1 << 20, Max: 1 << 20}
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small); err != nil {
 			return 4
 		}
 	}
 	updater := agent.Updater{
-		StartCounted: true, Step: dieAt(filepath.Join(state, "die-at-")),
+		StartCounted: true, Step: step(state),
+		SelfTestEnv:  environment,
 		SelfTestArgs: []string{"selftest", "--update-keys=" + os.Getenv("KANADE_UPDATE_KEYS")},
 		Times: agent.UpdateTimes{
 			ConfirmAfter: 300 * time.Millisecond, ConfirmWithin: 8 * time.Second, Retry: 200 * time.Millisecond,
@@ -97,10 +101,32 @@ func keys(folder string) (all []ed25519.PublicKey) {
 	return all
 }
 
-// dieAt kills the process at the step that a file names, once.
-func dieAt(prefix string) func(string) {
+// marked says whether a test has made a file in the state folder.
+func marked(name string) bool {
+	_, err := os.Stat(filepath.Join(os.Getenv("KANADE_AGENT_DATA_DIR"), name))
+	return err == nil
+}
+
+// hang is a start that never comes as far as the agent.
+func hang() {
+	install, err := update.InstallOf("")
+	if err == nil {
+		err = install.GuardWithin(new(update.Guard), 2*time.Second)
+	}
+	if err != nil {
+		panic(err)
+	}
+	select {}
+}
+
+// step waits at the step that a file names, as long as there is that file, and kills
+// the process at another, once.
+func step(state string) func(string) {
 	return func(step string) {
-		if os.Remove(prefix+step) == nil {
+		for marked("hold-at-" + step) {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if os.Remove(filepath.Join(state, "die-at-"+step)) == nil {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
