@@ -20,6 +20,9 @@ type Brand struct {
 	// Version is what --version prints and the agent reports. Default: the
 	// version of the program's main module, without its v.
 	Version string
+	// Commit and Date are the source that the program was built from, and when that
+	// was. Default: what Go has put into the program.
+	Commit, Date string
 	// SelfUpdate has the program replace its own executable by the release that the
 	// settings want, see agent.Updater. Default: it never does.
 	SelfUpdate bool

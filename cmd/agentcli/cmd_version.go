@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -28,7 +29,11 @@ func (t tree) versionCommand() *cobra.Command {
 }
 
 func (t tree) printVersion(out io.Writer) error {
-	_, err := fmt.Fprintln(out, t.brand.Use, t.brand.Version)
+	line := t.brand.Use + " " + t.brand.Version
+	if t.brand.Commit != "" {
+		line += " (" + strings.TrimSuffix(t.brand.Commit+", "+t.brand.Date, ", ") + ")"
+	}
+	_, err := fmt.Fprintln(out, line)
 	return err
 }
 
@@ -40,6 +45,7 @@ type versionInfo struct {
 	Go       string `json:"go"`
 	Revision string `json:"revision,omitempty"` // of the source, if the build knew it
 	Modified bool   `json:"modified,omitempty"` // the source differed from it
+	Date     string `json:"date,omitempty"`     // of the source, RFC 3339
 }
 
 func (t tree) printVersionJSON(out io.Writer) error {
@@ -54,8 +60,16 @@ func (t tree) printVersionJSON(out io.Writer) error {
 				info.Revision = s.Value
 			case "vcs.modified":
 				info.Modified = s.Value == "true"
+			case "vcs.time":
+				info.Date = s.Value
 			}
 		}
+	}
+	if t.brand.Commit != "" {
+		info.Revision, info.Modified = strings.CutSuffix(t.brand.Commit, "-modified")
+	}
+	if t.brand.Date != "" {
+		info.Date = t.brand.Date
 	}
 	return json.NewEncoder(out).Encode(info)
 }
