@@ -19,7 +19,7 @@ const (
 // Finding is one thing that [Diagnose] looked at.
 type Finding struct {
 	// Check is what kind of thing: "configuration", "state folder", "disk", "agent",
-	// "staging", "shells" or a shell, "broker", "credentials", "permission",
+	// "log folder", "staging", "shells" or a shell, "broker", "credentials", "permission",
 	// "permissions" (what is missing of them, together), "clock", "jetstream",
 	// "streams and buckets".
 	Check string `json:"check"`
@@ -36,10 +36,10 @@ type Finding struct {
 
 // Diagnose finds out whether this host is fit for an agent with this
 // configuration, and yields what it finds, one thing after the other, within
-// seconds each: the configuration, the state folder (write, sync, rename, room), a
-// script staged as a file, the shells and PowerShell's language mode, each server,
-// the credentials, every subject that the agent uses, the clocks, the streams and
-// buckets.
+// seconds each: the configuration, the state folder (write, sync, rename, room), the
+// log's folder, a script staged as a file, the shells and PowerShell's language mode,
+// each server, the credentials, every subject that the agent uses, the clocks, the
+// streams and buckets.
 //
 // It works beside a running agent and without one, takes no lock, leaves nothing
 // behind, and publishes nothing that anybody could take for data; rights that only
@@ -63,6 +63,9 @@ func Diagnose(ctx context.Context, cfg Config, opts ...Option) iter.Seq[Finding]
 
 func (a *Agent) diagnosis() doctor.Config {
 	d := doctor.Config{PCID: a.cfg.ID, StateDir: a.cfg.StateDir, Staging: filepath.Join(a.cfg.StateDir, stagingFolder), Conn: a.opts.conn}
+	if a.cfg.LogKeepDays > 0 {
+		d.LogFile = a.cfg.LogFile
+	}
 	if a.opts.conn == nil && a.opts.transport == nil {
 		d.Broker = a.dialOptions()
 		// Another name than the agent's, by which the backend knows its host.

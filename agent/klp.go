@@ -55,7 +55,7 @@ func (a *Agent) klpTasks(p *parts) []supervise.Task {
 		file = ""
 	}
 	server := klp.New(klp.Config{
-		Endpoint: *a.opts.klp, PCID: a.cfg.ID, Version: a.cfg.Version, Host: klpHost{p}, Log: klpLog(file),
+		Endpoint: *a.opts.klp, PCID: a.cfg.ID, Version: a.cfg.Version, Host: klpHost{p}, Log: logtail.NewReader(file),
 		Now: time.Now, Logger: a.log.With("component", "klp"),
 	})
 	return []supervise.Task{{Name: "local clients", Run: server.Run}}
@@ -78,11 +78,4 @@ func (klpHost) Disk() (free, total uint64, err error) {
 		return 0, 0, err
 	}
 	return usage.Free, usage.Total, nil
-}
-
-// klpLog is the template of the log files.
-type klpLog string
-
-func (l klpLog) Tail(lines uint32, limit int64) ([]string, error) {
-	return logtail.Tail(string(l), lines, limit)
 }

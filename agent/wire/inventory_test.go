@@ -94,6 +94,11 @@ func TestInventorySubject(t *testing.T) {
 	for _, hostile := range []string{"", ">", "*", "a b", "a..b", strings.Repeat("x", 600)} {
 		requireSubject(t, InventorySubject("LAB-09", hostile))
 	}
+	require.Equal(t, "inventory.a.b.>", InventoryFilter("a.b"))
+	require.True(t, IsInventory(InventorySubject("LAB-09", InventoryHw)))
+	require.True(t, IsInventory(InventoryFilter("LAB-09")))
+	require.False(t, IsInventory(HeartbeatSubject("LAB-09")))
+	require.False(t, IsInventory("inventory"))
 }
 
 func TestSectionNames(t *testing.T) {

@@ -40,6 +40,9 @@ func CommandsPC(pcID string) string { return commandsPC + subjectPart(pcID) }
 // CommandsGroup is the subject of commands to the members of a group.
 func CommandsGroup(group string) string { return commandsGroup + subjectPart(group) }
 
+// CommandsGroupFilter matches the subjects of every group.
+func CommandsGroupFilter() string { return commandsGroup + "*" }
+
 // CommandsFilter matches every command subject. It is the only subject of the
 // EXEC stream.
 func CommandsFilter() string { return commandsFilter }
@@ -77,6 +80,12 @@ func ObsSubject(pcID string) string { return obsPrefix + subjectPart(pcID) }
 func InventorySubject(pcID, section string) string {
 	return inventoryPrefix + subjectPart(pcID) + "." + subjectPart(section)
 }
+
+// InventoryFilter matches every inventory subject of a host.
+func InventoryFilter(pcID string) string { return inventoryPrefix + subjectPart(pcID) + ".>" }
+
+// IsInventory reports whether subject is one that inventories are published on.
+func IsInventory(subject string) bool { return strings.HasPrefix(subject, inventoryPrefix) }
 
 // HeartbeatSubject is where a host says that it is there.
 func HeartbeatSubject(pcID string) string { return heartbeatPrefix + subjectPart(pcID) }

@@ -15,6 +15,7 @@ func TestSubjects(t *testing.T) {
 		"commands.pc.LAB-09":                  CommandsPC("LAB-09"),
 		"commands.pc.probe.02":                CommandsPC("probe.02"),
 		"commands.group.canary":               CommandsGroup("canary"),
+		"commands.group.*":                    CommandsGroupFilter(),
 		"results." + exampleRequest:           ResultSubject(exampleRequest),
 		"results.a.b":                         ResultSubject("a.b"),
 		"kill.e-1":                            KillSubject("e-1"),

@@ -41,10 +41,12 @@ func (f *fakeService) Status() (service.Status, error) { return f.status, f.err 
 // bench is a tree of commands over fakes.
 type bench struct {
 	tree
-	service *fakeService
-	started []agent.Config // of each agent made
-	unset   []string
-	run     runnerFunc
+	service  *fakeService
+	registry *fakeRegistry
+	notAdmin bool
+	started  []agent.Config // of each agent made
+	unset    []string
+	run      runnerFunc
 
 	findings []agent.Finding // of the diagnosis
 	examined []agent.Config
@@ -54,7 +56,7 @@ type bench struct {
 
 func newBench(t *testing.T, env map[string]string) *bench {
 	t.Helper()
-	b := &bench{service: &fakeService{}}
+	b := &bench{service: &fakeService{}, registry: &fakeRegistry{}}
 	b.run = func(context.Context) error { return nil }
 	b.tree = tree{
 		brand:    Brand{Version: "1.2.3"}.withDefaults(),
@@ -72,8 +74,9 @@ func newBench(t *testing.T, env map[string]string) *bench {
 			b.examined = append(b.examined, c)
 			return slices.Values(b.findings)
 		},
-		recovery:  func(context.Context, string) (recovery, error) { return b.found, b.unknown },
-		whenEnded: func(string) error { return b.service.did("restart when ended") },
+		recovery:    func(context.Context, string) (recovery, error) { return b.found, b.unknown },
+		newRegistry: func(service.Service, *service.Config) serviceRegistry { return b.registry },
+		isAdmin:     func() bool { return !b.notAdmin },
 	}
 	return b
 }
@@ -215,7 +218,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 		for _, s := range list {
 			_, key, _ := strings.Cut(s.key, ".")
 			for _, name := range []string{s.flag, s.env, key} {
-				require.Contains(t, out, name)
+				require.Contains(t, out, name, "%s", s.name())
 				require.Contains(t, string(doc), name)
 			}
 		}
@@ -235,113 +238,6 @@ func TestEveryVerbHasHelpAndAnExample(t *testing.T) {
 		out, err := b.do(t, cmd.Name(), "--help")
 		require.NoError(t, err)
 		require.Contains(t, out, "Examples:")
-	}
-}
-
-func TestInstall(t *testing.T) {
-	t.Parallel()
-	path := writeFile(t, "agent.toml", minimalFile)
-	b := newBench(t, nil)
-	b.service.err = service.ErrNotInstalled
-	out, err := b.do(t, "install", "--config", path)
-	require.NoError(t, err)
-	require.Equal(t, []string{"install", "restart when ended"}, b.service.calls)
-	require.Equal(t, []string{"run", "--config", path}, b.service.config.Arguments)
-	require.Equal(t, defaultServiceName, b.service.config.Name)
-	require.Equal(t, "restart", b.service.config.Option["OnFailure"], "Windows leaves a service that ended by itself alone")
-	require.Contains(t, out, path)
-}
-
-func TestInstallMakesThePathAbsolute(t *testing.T) {
-	path := writeFile(t, "agent.toml", minimalFile)
-	t.Chdir(filepath.Dir(path))
-	b := newBench(t, map[string]string{configEnv: "agent.toml"})
-	b.service.err = service.ErrNotInstalled
-	_, err := b.do(t, "install")
-	require.NoError(t, err)
-	require.True(t, filepath.IsAbs(b.service.config.Arguments[2]))
-	require.FileExists(t, b.service.config.Arguments[2])
-}
-
-func TestInstallRefuses(t *testing.T) {
-	t.Parallel()
-	good := writeFile(t, "agent.toml", minimalFile)
-	for name, tc := range map[string]struct {
-		config string
-		status error
-		fail   error
-		want   string
-	}{
-		"no file":           {"/no/such/agent.toml", service.ErrNotInstalled, nil, filepath.FromSlash("no/such/agent.toml")},
-		"broken file":       {writeFile(t, "agent.toml", "[agent\n"), service.ErrNotInstalled, nil, ":1:7: "},
-		"bad id":            {writeFile(t, "agent.toml", strings.Replace(minimalFile, "file-id", "a b", 1)), service.ErrNotInstalled, nil, `id "a b"`},
-		"already installed": {good, nil, nil, "already installed"},
-		"manager refuses":   {good, service.ErrNotInstalled, errors.New("access is denied"), "install: service " + defaultServiceName + ": access is denied"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, nil)
-			b.service.err, b.service.fail = tc.status, tc.fail
-			_, err := b.do(t, "install", "--config", tc.config)
-			require.ErrorContains(t, err, tc.want)
-			require.Equal(t, ExitError, ExitCode(err))
-			if tc.fail == nil {
-				require.Empty(t, b.service.calls)
-			}
-		})
-	}
-}
-
-func TestControl(t *testing.T) {
-	t.Parallel()
-	const running, stopped, unknown = service.StatusRunning, service.StatusStopped, service.StatusUnknown
-	for name, tc := range map[string]struct {
-		verb   string
-		status service.Status
-		err    error
-		calls  []string
-		says   string
-	}{
-		"start":                {"start", stopped, nil, []string{"start"}, "started"},
-		"start again":          {"start", running, nil, nil, "already started"},
-		"start, unknown":       {"start", unknown, errors.New("?"), []string{"start"}, "started"},
-		"stop":                 {"stop", running, nil, []string{"stop"}, "stopped"},
-		"stop again":           {"stop", stopped, nil, nil, "already stopped"},
-		"stop, unknown":        {"stop", unknown, errors.New("?"), []string{"stop"}, "stopped"},
-		"restart":              {"restart", running, nil, []string{"restart"}, "restarted"},
-		"restart when stopped": {"restart", stopped, nil, []string{"start"}, "restarted"},
-		"uninstall":            {"uninstall", stopped, nil, []string{"uninstall"}, "uninstalled"},
-		"uninstall, running":   {"uninstall", running, nil, []string{"stop", "uninstall"}, "uninstalled"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, nil)
-			b.service.status, b.service.err = tc.status, tc.err
-			out, err := b.do(t, tc.verb)
-			require.NoError(t, err)
-			require.Equal(t, tc.calls, b.service.calls)
-			require.Equal(t, "service "+defaultServiceName+" "+tc.says+"\n", out)
-
-			b.service.err, b.service.calls = service.ErrNotInstalled, nil
-			_, err = b.do(t, tc.verb)
-			require.ErrorContains(t, err, "not installed; install it with: kanade-agent install")
-			require.Empty(t, b.service.calls)
-
-			b.service.status, b.service.err, b.service.fail = tc.status, errors.New("?"), errors.New("access is denied")
-			_, err = b.do(t, tc.verb)
-			require.ErrorContains(t, err, "access is denied")
-		})
-	}
-}
-
-func TestNoServiceManager(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, nil)
-	b.newService = func(*service.Config) (service.Service, error) { return nil, service.ErrNoServiceSystemDetected }
-	for verb, code := range map[string]int{"status": ExitNotInstalled, "start": ExitError, "uninstall": ExitError} {
-		_, err := b.do(t, verb)
-		require.ErrorIs(t, err, service.ErrNoServiceSystemDetected)
-		require.Equal(t, code, ExitCode(err), verb)
 	}
 }
 

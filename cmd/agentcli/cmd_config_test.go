@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kanade-go/kanade/agent"
 )
 
 const faultyFile = `include = ['log.toml']
@@ -99,10 +101,10 @@ func TestConfigShowSaysWhereEachValueComesFrom(t *testing.T) {
 	t.Parallel()
 	dir := writeFiles(t, map[string]string{
 		"agent.toml": "include = ['site.toml']\n[agent]\nid = 'x'\nnats_url = 'nats://ada:lovelace@h:1'\nproxy = 'http://p:sesame@proxy:3128'\n[log]\npath = '/x/a.log'\nlevel = 'info'\n",
-		"site.toml":  "[agent]\nservers = ['nats://token@two:1']\ngrace = '5s'\n[agent.more]\n",
+		"site.toml":  "[agent]\nservers = ['nats://token@two:1']\ngrace = '5s'\n[scripts]\nmemory = '1GiB'\n[agent.more]\n",
 	})
 	path, site := filepath.Join(dir, "agent.toml"), filepath.Join(dir, "site.toml")
-	b := newBench(t, map[string]string{"KANADE_NATS_TOKEN": "verysecret", "KANADE_AGENT_CONCURRENCY": "3", "RUST_LOG": "debug", "KANADE_KLP": "/my/socket"})
+	b := newBench(t, map[string]string{"KANADE_NATS_TOKEN": "verysecret", "KANADE_AGENT_CONCURRENCY": "3", "RUST_LOG": "debug", "KANADE_KLP": agent.DefaultKLPPath + "-mine"})
 	b.around.secrets = func() (storedSecrets, error) {
 		return storedSecrets{user: "ada", password: "countess"}, nil
 	}
@@ -118,8 +120,7 @@ func TestConfigShowSaysWhereEachValueComesFrom(t *testing.T) {
 	for _, s := range answer.Settings {
 		got[s.Name] = s
 	}
-	require.Len(t, got, len(allSettings())+1)
-	require.Equal(t, shownOption{"KANADE_KLP", "/my/socket", "variable KANADE_KLP"}, got["KANADE_KLP"])
+	require.Len(t, got, len(allSettings()))
 	for name, want := range map[string][2]string{
 		"agent.id":             {"flagged", "flag --id"},
 		"agent.nats_url":       {"nats://[redacted]@h:1, nats://[redacted]@two:1", path + ":4, " + site + ":2"},
@@ -132,6 +133,12 @@ func TestConfigShowSaysWhereEachValueComesFrom(t *testing.T) {
 		"KANADE_NATS_PASSWORD": {"[redacted]", "registry"},
 		"KANADE_NATS_TOKEN":    {"[redacted]", "variable KANADE_NATS_TOKEN"},
 		"tls.ca":               {"", "default"},
+		"klp.path":             {agent.DefaultKLPPath + "-mine", "variable KANADE_KLP"},
+		"update.releases":      {"off", "default"},
+		"update.keys":          {filepath.Join(b.around.dirs.config, "release-keys"), "default"},
+		"scripts.memory":       {"1073741824", site + ":5"},
+		"scripts.low_priority": {"false", "default"},
+		"metrics.listen":       {"", "default"},
 	} {
 		require.Equal(t, shownOption{name, want[0], want[1]}, got[name])
 	}
@@ -141,6 +148,32 @@ func TestConfigShowSaysWhereEachValueComesFrom(t *testing.T) {
 	require.Regexp(t, `(?m)^agent\.grace +5s +`, out)
 	require.NotContains(t, out, "default")
 	require.NotContains(t, out, "lovelace")
+}
+
+// What the updater would refuse is told before it is started, at its place.
+func TestConfigCheckLooksAtTheUpdater(t *testing.T) {
+	t.Parallel()
+	keys := t.TempDir()
+	path := writeFile(t, "agent.toml", minimalFile+"[update]\nreleases = 'signed'\nkeys = '"+filepath.ToSlash(keys)+"'\n")
+	b := newBench(t, nil)
+	out, err := b.do(t, "config", "check", "--config", path)
+	require.NoError(t, err, "it does not replace itself:\n%s", out)
+	require.Contains(t, out, path+":8:12: warning: update.releases has no effect: kanade-agent does not replace itself")
+	require.Contains(t, out, path+":9:8: warning: update.keys has no effect")
+	b.brand.SelfUpdate = true
+	out, err = b.do(t, "config", "check", "--config", path)
+	require.Equal(t, ExitError, ExitCode(err))
+	require.Contains(t, out, path+":9:8: error: update.releases is signed, which needs a public key (*.pub) in ")
+	out, err = b.do(t, "config", "check", "--config", path, "--update", "any", "--klp", "a/b")
+	require.Equal(t, ExitError, ExitCode(err))
+	require.Contains(t, out, "error: --klp: ")
+	require.Contains(t, out, ": 1 error, ")
+	out, err = b.do(t, "config", "show", "--config", path, "--update", "any", "--json")
+	require.NoError(t, err)
+	require.Contains(t, out, `{"name":"update.releases","value":"any","source":"flag --update"}`)
+	_, err = b.do(t, "doctor", "--config", path)
+	require.Equal(t, ExitFindings, ExitCode(err), "it would not start")
+	require.Empty(t, b.examined)
 }
 
 func TestConfigShowOfABrokenFile(t *testing.T) {

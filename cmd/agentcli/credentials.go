@@ -16,13 +16,6 @@ var secretVariables = []string{"KANADE_NATS_TOKEN", "KANADE_NATS_PASSWORD", "KAN
 // storedSecrets is what Windows keeps in HKLM\SOFTWARE\kanade\agent.
 type storedSecrets struct{ token, user, password string }
 
-// place is one of the places that settings come from.
-type place struct {
-	origin  func(setting) string
-	problem func(setting, error) problem
-	value   func(setting) []string
-}
-
 // login settles who connects, and whether that is asked again later.
 func (l *loader) login() {
 	l.lookupEnv = remembered(l.lookupEnv) // the secret ones are removed from the environment
@@ -74,7 +67,7 @@ func (l *loader) findLogin() (foundLogin, *problem) {
 }
 
 func loginAt(p place) (foundLogin, *problem) {
-	var c agent.Config
+	var c hostConfig
 	origins := map[string]string{}
 	for _, s := range credentialSettings {
 		values := p.value(s)
@@ -87,7 +80,7 @@ func loginAt(p place) (foundLogin, *problem) {
 		}
 		origins[s.name()] = p.origin(s)
 	}
-	return foundLogin{Login: loginOf(c), origins: origins}, nil
+	return foundLogin{Login: loginOf(c.Config), origins: origins}, nil
 }
 
 func loginOf(c agent.Config) agent.Login {
@@ -181,7 +174,7 @@ func remembered(lookup func(string) (string, bool)) func(string) (string, bool) 
 
 // identified is the configuration with the options that say who connects.
 func (l loaded) identified() (agent.Config, []agent.Option) {
-	c := l.config
+	c := l.config.Config
 	if l.credentials == nil {
 		return c, nil
 	}

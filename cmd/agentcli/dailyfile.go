@@ -19,20 +19,26 @@ const maxPartBytes = 32 << 20
 // dailyFile writes dir/stem.2026-01-31.ext, a new file for each day in UTC. One
 // that has grown to its limit becomes stem.2026-01-31.1.ext and replaces the one
 // that had that name: of a day that logs too much its end is kept.
-// A write never fails: a log that cannot be written must not stop the agent.
+// A write may fail, and may wait as long as the disk does: lineQueue stands before it.
 type dailyFile struct {
 	dir, stem, ext string
 	keep           int
 	limit          int64
 	now            func() time.Time
-	warn           func(error) // called once for each run of failures
+	remove         func(path string) error
+	warn           func(error)    // called once for each run of failures
+	crash          func(*os.File) // told which file is open, and nil before it is closed; may be nil
 
 	mu     sync.Mutex
 	file   *os.File
 	day    string
 	size   int64
 	failed bool
+	torn   bool   // the last line in the file has no end
 	lost   string // the last day of which lines were removed
+	// stale is why days that are over are still there; staleTold: that was said.
+	stale     error
+	staleTold bool
 }
 
 // newDailyFile does not touch the disk; the first line does.
@@ -48,33 +54,41 @@ func newDailyFile(pattern string, keep int, warn func(error)) *dailyFile {
 	}
 	return &dailyFile{
 		dir: filepath.Dir(pattern), stem: stem, ext: ext,
-		keep: keep, limit: maxPartBytes, now: time.Now, warn: warn,
+		keep: keep, limit: maxPartBytes, now: time.Now, remove: os.Remove, warn: warn,
 	}
 }
 
-func (d *dailyFile) Write(line []byte) (int, error) {
-	if err := d.write(line); err != nil {
-		d.warn(fmt.Errorf("log file: %w", err))
-	}
-	return len(line), nil
-}
-
-// write returns what is to be said: the first error after a success, and once a
-// day that lines were removed.
-func (d *dailyFile) write(line []byte) error {
+// Write takes whole lines. An error says that they are lost; it was told already.
+func (d *dailyFile) Write(lines []byte) (int, error) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	removed, err := d.append(line)
-	first := err != nil && !d.failed
-	d.failed = err != nil
-	switch {
-	case first:
-		return fmt.Errorf("%w; lines are missing there until this is solved", err)
-	case removed && d.lost != d.day:
-		d.lost = d.day
-		return fmt.Errorf("more than %d bytes on one day; the first ones of %s are removed", 2*d.limit, d.day)
+	told, err := d.write(lines)
+	d.mu.Unlock()
+	for _, one := range told {
+		d.warn(fmt.Errorf("log file: %w", one))
 	}
-	return nil
+	if err != nil {
+		return 0, err
+	}
+	return len(lines), nil
+}
+
+// write also returns what is to be said: the first error after a success, once a day
+// that lines were removed, and the first time that older days cannot be.
+func (d *dailyFile) write(lines []byte) (told []error, err error) {
+	removed, err := d.append(lines)
+	switch {
+	case err != nil && !d.failed:
+		told = append(told, fmt.Errorf("%w; lines are missing there until this is solved", err))
+	case err == nil && removed && d.lost != d.day:
+		d.lost = d.day
+		told = append(told, fmt.Errorf("more than %d bytes on one day; the first ones of %s are removed", 2*d.limit, d.day))
+	}
+	d.failed = err != nil
+	if d.stale != nil && !d.staleTold {
+		told = append(told, fmt.Errorf("files of days that are over cannot be removed, and stay: %w", d.stale))
+	}
+	d.staleTold = d.stale != nil
+	return told, err
 }
 
 func (d *dailyFile) append(line []byte) (removed bool, err error) {
@@ -89,9 +103,24 @@ func (d *dailyFile) append(line []byte) (removed bool, err error) {
 			return false, err
 		}
 	}
-	n, err := d.file.Write(line)
+	return removed, d.put(line)
+}
+
+// put closes a file that could not be written: the next lines open it again, which
+// is what a disk that was away needs.
+func (d *dailyFile) put(lines []byte) error {
+	if d.torn && d.size > 0 {
+		lines = append([]byte{'\n'}, lines...)
+	}
+	n, err := d.file.Write(lines)
 	d.size += int64(n)
-	return removed, err
+	if n > 0 {
+		d.torn = lines[n-1] != '\n'
+	}
+	if err != nil {
+		_ = d.closeFile() // the first error says more
+	}
+	return err
 }
 
 // moveAside makes the file the earlier part of its day, and begins a new one.
@@ -123,7 +152,15 @@ func (d *dailyFile) open(day string) error {
 		return errors.Join(err, file.Close())
 	}
 	d.file, d.day, d.size = file, day, info.Size()
-	return d.prune()
+	d.tellCrash(file)
+	d.stale = d.prune() // no reason to lose a line
+	return nil
+}
+
+func (d *dailyFile) tellCrash(file *os.File) {
+	if d.crash != nil {
+		d.crash(file)
+	}
 }
 
 func (d *dailyFile) name(day string) string {
@@ -158,17 +195,17 @@ func (d *dailyFile) prune() error {
 	})
 	days = slices.Compact(days)
 	for _, day := range days[:max(0, len(days)-max(1, d.keep))] {
-		err = errors.Join(err, removeIfThere(d.earlier(day)), removeIfThere(d.name(day)))
+		err = errors.Join(err, d.removeIfThere(d.earlier(day)), d.removeIfThere(d.name(day)))
 	}
 	return err
 }
 
-func removeIfThere(path string) error {
+func (d *dailyFile) removeIfThere(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
 		return nil
 	}
-	return os.Remove(path)
+	return d.remove(path)
 }
 
 func (d *dailyFile) dayOf(entry fs.DirEntry) (string, bool) {
@@ -190,6 +227,7 @@ func (d *dailyFile) closeFile() error {
 	if d.file == nil {
 		return nil
 	}
+	d.tellCrash(nil)
 	err := d.file.Close()
 	d.file = nil
 	return err

@@ -2,6 +2,7 @@ package agentcli
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,13 @@ func write(t *testing.T, d *dailyFile, line string) {
 	n, err := d.Write([]byte(line))
 	require.NoError(t, err)
 	require.Equal(t, len(line), n)
+}
+
+func writeInVain(t *testing.T, d *dailyFile, line string) {
+	t.Helper()
+	n, err := d.Write([]byte(line))
+	require.Error(t, err)
+	require.Zero(t, n)
 }
 
 func names(t *testing.T, dir string) []string {
@@ -131,12 +139,56 @@ func TestDailyFileThatCannotBeWritten(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "logs")
 	require.NoError(t, os.WriteFile(dir, nil, 0o600)) // a file where the folder should be
 	d, _, warnings := newTestFile(t, filepath.Join(dir, "x.log"), 2)
-	write(t, d, "lost\n")
-	write(t, d, "lost\n")
+	writeInVain(t, d, "lost\n")
+	writeInVain(t, d, "lost\n")
 	require.Len(t, *warnings, 1, "said once, not for every line")
 	require.NoError(t, os.Remove(dir))
 	write(t, d, "written\n")
 	require.Equal(t, "written\n", content(t, dir, "x.2026-01-30.log"))
+	require.Len(t, *warnings, 1)
+}
+
+// Days that cannot be removed cost no line, and are said once.
+func TestDailyFileThatCannotBePruned(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "x.2020-01-01.log"), nil, 0o600))
+	d, clock, warnings := newTestFile(t, filepath.Join(dir, "x.log"), 1)
+	d.remove = func(path string) error { return &fs.PathError{Op: "remove", Path: path, Err: fs.ErrPermission} }
+	write(t, d, "first\n")
+	write(t, d, "second\n")
+	require.Equal(t, "first\nsecond\n", content(t, dir, "x.2026-01-30.log"))
+	clock.at = clock.at.Add(24 * time.Hour)
+	write(t, d, "third\n")
+	require.Len(t, *warnings, 1)
+	require.Contains(t, (*warnings)[0], "x.2020-01-01.log")
+	d.remove = os.Remove
+	clock.at = clock.at.Add(24 * time.Hour)
+	write(t, d, "fourth\n")
+	require.Equal(t, []string{"x.2026-02-01.log"}, names(t, dir))
+	require.Len(t, *warnings, 1)
+}
+
+// What was half written when the disk was full ends before the next line.
+func TestDailyFileEndsATornLine(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d, _, _ := newTestFile(t, filepath.Join(dir, "x.log"), 1)
+	write(t, d, "half of a li")
+	write(t, d, "whole\n")
+	require.Equal(t, "half of a li\nwhole\n", content(t, dir, "x.2026-01-30.log"))
+}
+
+// A file whose handle is of no use any more is opened again.
+func TestDailyFileOpensAgainAfterAFailure(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d, _, warnings := newTestFile(t, filepath.Join(dir, "x.log"), 1)
+	write(t, d, "one\n")
+	require.NoError(t, d.file.Close())
+	writeInVain(t, d, "lost\n")
+	write(t, d, "two\n")
+	require.Equal(t, "one\ntwo\n", content(t, dir, "x.2026-01-30.log"))
 	require.Len(t, *warnings, 1)
 }
 
@@ -190,8 +242,9 @@ func TestDailyFileThatCannotBeMovedAside(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Join(blocker, "full"), 0o700))
 	d, _, warnings := newTestFile(t, filepath.Join(dir, "x.log"), 2)
 	d.limit = 10
-	for range 3 {
-		write(t, d, "12345678\n")
+	write(t, d, "12345678\n")
+	for range 2 {
+		writeInVain(t, d, "12345678\n")
 	}
 	require.Len(t, *warnings, 1)
 	require.Contains(t, (*warnings)[0], "lines are missing there until this is solved")

@@ -34,6 +34,21 @@
 //	--log-level      KANADE_LOG_LEVEL,         [log] level            required in a file
 //	                 then RUST_LOG
 //	--log-keep-days  KANADE_LOG_KEEP_DAYS      [log] keep_days        14
+//	--update         KANADE_UPDATE             [update] releases      signed if there is a key, else any
+//	--update-keys    KANADE_UPDATE_KEYS        [update] keys          release-keys beside the configuration's usual place
+//	--klp            KANADE_KLP                [klp] path             /run/kanade/agent.sock, \\.\pipe\kanade-agent
+//	-                KANADE_KLP_MODE           [klp] mode             0660
+//	-                KANADE_SCRIPTS_CPU        [scripts] cpu          no limit
+//	-                KANADE_SCRIPTS_MEMORY     [scripts] memory       no limit
+//	-                KANADE_SCRIPTS_PROCESSES  [scripts] processes    no limit
+//	-                KANADE_SCRIPTS_LOW_PRIORITY  [scripts] low_priority  false
+//	-                KANADE_SCRIPTS_CGROUP     [scripts] cgroup       false
+//	--metrics-addr   KANADE_METRICS_ADDR       [metrics] listen       nowhere
+//
+// Times are such as 90s or 10m, memory is in bytes or such as 512MiB. The tables
+// [update], [klp], [scripts] and [metrics] are this program's own: the fleet's other
+// agents ignore tables that they do not know, so that a host can be switched back with
+// the same file.
 //
 // Credentials are judged together. The first place that holds any counts, and
 // half a pair there is an error: flags; then the environment, on Windows with
@@ -52,7 +67,8 @@
 //
 // Relative paths start at the working directory. A variable that is set but
 // empty counts as not set. Unknown keys are ignored; those in the tables
-// above are named in a warning. [agent] groups is deprecated: it is read for the
+// above are named in a warning with the nearest name that there is, and so are tables
+// whose names are nearly one of these. [agent] groups is deprecated: it is read for the
 // sake of old files, has no effect, and is warned about.
 //
 // A file may include others, by include = ['common.toml'] at its top or in
@@ -67,6 +83,16 @@
 // every file. Of broken TOML it is the first place of each file. The verb config
 // check says the same without starting anything, config show --effective what
 // comes out and where each value is from; doctor looks at the host and the broker.
+//
+// # Log
+//
+// Lines go to standard output and to the daily file through a queue each, of 128,000
+// lines and 16 MiB: a disk or a terminal that hangs does not hold up the agent. Lines
+// that find no room, or cannot be written, are dropped, counted (LogLinesDropped of
+// the status) and marked in the log where they are missing. An error waits until it is
+// written, but no longer than 250 ms, and the end of the program for what is left, but
+// no longer than 2 s; what the runtime says of a crash goes to the file too. A kill, or
+// a crash of the runtime, may cost the lines of the last moments before it.
 //
 // # Log level
 //

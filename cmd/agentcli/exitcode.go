@@ -14,9 +14,10 @@ const (
 	ExitError        = 1   // bad configuration, the agent ended by itself, a verb failed
 	ExitUsage        = 2   // unknown verb or flag
 	ExitNotRunning   = 3   // status: no agent runs; the service is installed
-	ExitNotInstalled = 4   // status: no agent runs; no service is installed, or its state is not known
+	ExitNotInstalled = 4   // status: no agent runs; no service is installed, or its state is not known. start, stop, restart, uninstall: no service is installed
 	ExitFindings     = 5   // outbox fsck: something was found that is not repaired; doctor: something FAILs; inventory: a section is missing
 	ExitUnhealthy    = 6   // status: it runs, but something is wrong, or it cannot say how it is
+	ExitNotPermitted = 7   // install, uninstall, start, stop, restart: only an administrator can do this
 	ExitRestart      = 64  // the executable was replaced; it is to be started again
 	ExitForced       = 130 // a second signal ended it before the stop was complete
 )

@@ -37,12 +37,15 @@ func (t tree) configHelp() string {
 
   Other keys: [log] keep_days; [tls] ca, cert, key; [vars] for values that
   {{ vars.x }} repeats; include = ['common.toml'] for files that come before this
-  one; [agent] %s.
+  one; [agent] %s;
+  [update] releases, keys; [klp] path, mode; [metrics] listen; [scripts] cpu,
+  memory, processes, low_priority, cgroup. Those without a flag have a variable:
+  %s.
   The file is rendered first: {{ system.host }} (os, arch, user, cwd),
   {{ env(name="X", default="y") }}, {{ home() }}, {{ vars.x }},
   {%% if is_windows() %%}…{%% elif is_mac() %%}…{%% else %%}…{%% endif %%}, {# #}.`,
 		configFlag, configEnv, filepath.Join(t.around.dirs.config, configName),
-		natsURLFlag, natsURLEnv, filepath.Join(t.around.dirs.logs, "agent.log"), strings.Join(ownAgentKeys(), ", "))
+		natsURLFlag, natsURLEnv, filepath.Join(t.around.dirs.logs, "agent.log"), strings.Join(ownAgentKeys(), ", "), strings.Join(flagless(), ", "))
 }
 
 // ownAgentKeys are the keys of [agent] that have a flag or variable besides.
@@ -55,6 +58,17 @@ func ownAgentKeys() []string {
 		}
 	}
 	return keys
+}
+
+// flagless are the variables of settings that have no flag.
+func flagless() []string {
+	var names []string
+	for _, s := range plainSettings {
+		if s.flag == "" {
+			names = append(names, s.env)
+		}
+	}
+	return names
 }
 
 const credentialsHelp = `Credentials:
@@ -71,10 +85,12 @@ const exitCodeHelp = `Exit codes:
   1    bad configuration, the agent ended by itself, or the verb failed
   2    unknown verb or flag
   3    status: no agent runs; the service is installed
-  4    status: no agent runs; no service is installed, or that cannot be told
+  4    status: no agent runs; no service is installed, or that cannot be told;
+       start, stop, restart, uninstall: no service is installed
   5    outbox fsck: something was found that is not repaired; doctor: a FAIL;
        inventory: a section is missing
   6    status: an agent runs, but is not healthy
+  7    install, uninstall, start, stop, restart: only an administrator can do this
   64   the executable was replaced: start it again
   130  a second signal ended it before the stop was complete`
 
@@ -82,7 +98,7 @@ func (t tree) rootExamples() string {
 	return t.examples(
 		"run --config /etc/kanade/agent.toml",
 		"--nats-url nats://127.0.0.1:4222 --id lab-1 --data-dir ./state",
-		"install && %[1]s start",
+		"install --nats-url nats://broker.example:4222 --start",
 		"doctor",
 		"config check",
 		"status --json",

@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/lmittmann/tint"
@@ -15,12 +16,13 @@ import (
 // lineTime is how times are written to pipes and files: UTC, microseconds.
 const lineTime = "2006-01-02T15:04:05.000000Z07:00"
 
-// logs are the loggers of one run.
+// logs are the loggers of one run. None of them waits for a disk or a terminal: a
+// log that cannot be written must not stop the agent.
 type logs struct {
 	all   *slog.Logger   // standard output, and the file if there is one
 	file  *slog.Logger   // the file alone
 	level *slog.LevelVar // of both; it may be set at any time
-	close func() error   // for after the last line
+	close func() error   // for after the last line; it says what was not written
 }
 
 func silentLogs() logs {
@@ -28,35 +30,46 @@ func silentLogs() logs {
 	return logs{all: silent, file: silent, level: new(slog.LevelVar), close: func() error { return nil }}
 }
 
-// openLogs logs to out and to the daily file, if there is one.
-func openLogs(out io.Writer, c agent.Config, lookupEnv func(string) (string, bool)) logs {
+// openLogs logs to out and to the daily file, if there is one. crash, if not nil, is
+// told which file takes what the runtime says when the program breaks down; nil: none.
+func openLogs(out io.Writer, c agent.Config, lookupEnv func(string) (string, bool), crash func(*os.File)) logs {
 	opened := silentLogs()
 	opened.level.Set(c.LogLevel)
-	console := consoleHandler(out, opened.level, lookupEnv)
-	opened.all = slog.New(console)
+	console := openSink(out, opened.level, consoleForm(out, lookupEnv))
+	all := prompt{Handler: console.handler, sinks: []*sink{console}}
+	opened.all, opened.close = slog.New(all), sync.OnceValue(all.close)
 	if c.LogFile == "" || c.LogKeepDays == 0 {
 		return opened
 	}
-	file := newDailyFile(c.LogFile, c.LogKeepDays, func(err error) {
-		slog.New(console).Warn(err.Error())
+	daily := newDailyFile(c.LogFile, c.LogKeepDays, func(err error) {
+		slog.New(console.handler).Warn(err.Error())
 	})
-	lines := lineHandler(file, opened.level)
-	opened.all, opened.file, opened.close = slog.New(slog.NewMultiHandler(console, lines)), slog.New(lines), file.Close
+	daily.crash = crash
+	file := openSink(daily, opened.level, lineHandler)
+	file.closer = daily
+	all = prompt{Handler: slog.NewMultiHandler(console.handler, file.handler), sinks: []*sink{file, console}}
+	opened.all, opened.close = slog.New(all), sync.OnceValue(all.close)
+	opened.file = slog.New(prompt{Handler: file.handler, sinks: []*sink{file}})
 	return opened
 }
 
-// consoleHandler writes for a person at a terminal, else for a machine.
-func consoleHandler(out io.Writer, level slog.Leveler, lookupEnv func(string) (string, bool)) slog.Handler {
+// form is how lines are written to something.
+type form func(io.Writer, slog.Leveler) slog.Handler
+
+// consoleForm writes for a person at a terminal, else for a machine.
+func consoleForm(out io.Writer, lookupEnv func(string) (string, bool)) form {
 	file, ok := out.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return lineHandler(out, level)
+		return lineHandler
 	}
 	noColour, _ := lookupEnv("NO_COLOR")
 	kind, _ := lookupEnv("TERM")
 	plain := noColour != "" || kind == "dumb" || !enableColour(file)
-	return tint.NewTextHandler(out, &tint.Options{
-		Level: level, TimeFormat: time.TimeOnly, NoColor: plain, ReplaceAttr: nameTrace,
-	})
+	return func(w io.Writer, level slog.Leveler) slog.Handler {
+		return tint.NewTextHandler(w, &tint.Options{
+			Level: level, TimeFormat: time.TimeOnly, NoColor: plain, ReplaceAttr: nameTrace,
+		})
+	}
 }
 
 // lineHandler writes key=value lines.

@@ -21,7 +21,7 @@ func TestLogsToPipeAndFile(t *testing.T) {
 	dir := t.TempDir()
 	var out bytes.Buffer
 	c := agent.Config{LogFile: filepath.Join(dir, "x.log"), LogKeepDays: 2, LogLevel: slog.LevelWarn}
-	logs := openLogs(&out, c, noEnv)
+	logs := openLogs(&out, c, noEnv, nil)
 	logs.all.With("component", "intake").Warn("two words", "n", 3, "err", errors.New("a \"b\""))
 	logs.all.Info("not this one")
 	logs.file.Error("only in the file")
@@ -41,7 +41,7 @@ func TestTheLevelIsChangedLive(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var out bytes.Buffer
-	logs := openLogs(&out, agent.Config{LogFile: filepath.Join(dir, "x.log"), LogKeepDays: 2, LogLevel: slog.LevelWarn}, noEnv)
+	logs := openLogs(&out, agent.Config{LogFile: filepath.Join(dir, "x.log"), LogKeepDays: 2, LogLevel: slog.LevelWarn}, noEnv, nil)
 	log := logs.all.With("component", "x") // as a part of the agent holds it
 	log.Info("one")
 	logs.level.Set(levelTrace)
@@ -64,7 +64,7 @@ func TestNoLogFile(t *testing.T) {
 		"keep nothing": {LogFile: filepath.Join(t.TempDir(), "logs", "x.log")},
 	} {
 		var out bytes.Buffer
-		logs := openLogs(&out, c, noEnv)
+		logs := openLogs(&out, c, noEnv, nil)
 		logs.all.Info("hello")
 		logs.file.Info("nowhere")
 		require.NoError(t, logs.close())
@@ -79,7 +79,7 @@ func TestUnwritableLogFileIsSaidOnStandardOutput(t *testing.T) {
 	t.Parallel()
 	blocked := writeFile(t, "file", "")
 	var out bytes.Buffer
-	logs := openLogs(&out, agent.Config{LogFile: filepath.Join(blocked, "x.log"), LogKeepDays: 2}, noEnv)
+	logs := openLogs(&out, agent.Config{LogFile: filepath.Join(blocked, "x.log"), LogKeepDays: 2}, noEnv, nil)
 	logs.all.Info("one")
 	logs.all.Info("two")
 	require.NoError(t, logs.close())
@@ -99,7 +99,7 @@ func TestFilesAreNotTerminals(t *testing.T) {
 	t.Parallel()
 	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	require.NoError(t, err)
-	slog.New(consoleHandler(file, slog.LevelInfo, noEnv)).Info("plain")
+	slog.New(consoleForm(file, noEnv)(file, slog.LevelInfo)).Info("plain")
 	require.NoError(t, file.Close())
 	require.Contains(t, content(t, file.Name()), "level=INFO msg=plain")
 }

@@ -32,6 +32,8 @@ type program struct {
 	// ended is called when the agent ends by itself. Only a service manager
 	// needs it: at a terminal someone waits for done.
 	ended func(error)
+	// last is called before the process ends without returning.
+	last func(error)
 
 	cancel context.CancelFunc
 	done   chan struct{} // closed when Run has returned
@@ -39,13 +41,28 @@ type program struct {
 }
 
 func newProgram(build func() (runner, error)) *program {
-	return &program{build: build, budget: stopBudget, ended: func(error) {}, done: make(chan struct{})}
+	return &program{build: build, budget: stopBudget, ended: func(error) {}, last: func(error) {}, done: make(chan struct{})}
 }
 
-// Start launches the agent and returns; an error means that nothing runs.
+// Start returns at once: a service manager has to be answered before a configuration
+// is read and a folder opened. An agent that cannot be built has ended by itself.
 func (p *program) Start(service.Service) error {
-	return p.start(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	go func() {
+		agent, err := p.build()
+		if err != nil {
+			agent = unbuilt{err}
+		}
+		p.run(ctx, agent)
+	}()
+	return nil
 }
+
+// unbuilt is in place of an agent that could not be made.
+type unbuilt struct{ err error }
+
+func (u unbuilt) Run(context.Context) error { return u.err }
 
 func (p *program) start(parent context.Context) error {
 	agent, err := p.build()
@@ -121,6 +138,7 @@ func (p *program) underManager(config *service.Config) error {
 	}
 	p.ended = func(err error) {
 		reportTo(manager, err)
+		p.last(err)
 		os.Exit(ExitCode(err))
 	}
 	if err := manager.Run(); err != nil {

@@ -59,11 +59,26 @@ func TestServiceStopHasABudget(t *testing.T) {
 	})
 }
 
-func TestServiceStartFails(t *testing.T) {
+// The manager waits 30 seconds for an answer to a start, and a folder can be slow.
+func TestServiceAnswersBeforeTheAgentIsBuilt(t *testing.T) {
 	t.Parallel()
-	bad := errors.New("bad config")
-	p := newProgram(func() (runner, error) { return nil, bad })
-	require.ErrorIs(t, p.Start(nil), bad)
+	bad, slow, told := errors.New("bad config"), make(chan struct{}), make(chan error, 1)
+	p := newProgram(func() (runner, error) { <-slow; return nil, bad })
+	p.ended = func(err error) { told <- err }
+	require.NoError(t, p.Start(nil))
+	close(slow)
+	require.ErrorIs(t, <-told, bad, "the process ends with it, and is started again")
+}
+
+func TestServiceIsStoppedWhileTheAgentIsBuilt(t *testing.T) {
+	t.Parallel()
+	slow := make(chan struct{})
+	p := newProgram(func() (runner, error) { <-slow; return runnerFunc(untilCancelled), nil })
+	p.ended = func(error) { t.Error("a stop is not an end by itself") }
+	require.NoError(t, p.Start(nil))
+	time.AfterFunc(10*time.Millisecond, func() { close(slow) })
+	require.NoError(t, p.Stop(nil))
+	<-p.done
 }
 
 func TestServiceThatEndsByItself(t *testing.T) {

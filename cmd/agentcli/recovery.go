@@ -63,7 +63,7 @@ func (t tree) recoveryFindings(ctx context.Context, name string) (all []agent.Fi
 	if err != nil {
 		return []agent.Finding{{Check: check, Level: agent.FindingWarn, Text: "not known: " + oneLine(err), Advice: "run this as an administrator"}}
 	}
-	again := t.brand.Use + " uninstall and install set it right too"
+	again := t.brand.Use + " install sets it right too"
 	add := func(wrong bool, text, advice string) {
 		if wrong {
 			all = append(all, agent.Finding{Check: check, Level: agent.FindingWarn, Text: text, Advice: advice + "; " + again})

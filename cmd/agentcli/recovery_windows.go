@@ -9,22 +9,6 @@ import (
 	"golang.org/x/sys/windows/svc/mgr"
 )
 
-// restartWhenEnded has the manager restart a service also when it reports its own
-// end with an error, as one does whose configuration is broken.
-func restartWhenEnded(name string) error {
-	manager, err := mgr.Connect()
-	if err != nil {
-		return fmt.Errorf("open service manager: %w", err)
-	}
-	defer func() { _ = manager.Disconnect() }() // nothing waits for it
-	s, err := manager.OpenService(name)
-	if err != nil {
-		return fmt.Errorf("open service %s: %w", name, err)
-	}
-	defer func() { _ = s.Close() }() // what was set is set
-	return s.SetRecoveryActionsOnNonCrashFailures(true)
-}
-
 // serviceRecovery asks the service control manager, with no more rights than it
 // takes to look.
 func serviceRecovery(_ context.Context, name string) (recovery, error) {
@@ -47,9 +31,9 @@ func serviceRecovery(_ context.Context, name string) (recovery, error) {
 }
 
 func queryRecovery(s *mgr.Service) (recovery, error) {
-	config, err := s.Config()
+	config, err := queryConfig(s)
 	if err != nil {
-		return recovery{}, fmt.Errorf("service %s: %w", s.Name, err)
+		return recovery{}, err
 	}
 	actions, err := s.RecoveryActions()
 	if err != nil {
@@ -60,5 +44,5 @@ func queryRecovery(s *mgr.Service) (recovery, error) {
 		return recovery{}, fmt.Errorf("failure flag of service %s: %w", s.Name, err)
 	}
 	restarts := slices.ContainsFunc(actions, func(a mgr.RecoveryAction) bool { return a.Type == mgr.ServiceRestart })
-	return recovery{starts: config.StartType == mgr.StartAutomatic, restarts: restarts, ended: ended}, nil
+	return recovery{starts: config.start == mgr.StartAutomatic, restarts: restarts, ended: ended}, nil
 }

@@ -26,7 +26,9 @@ type tree struct {
 	diagnose   func(context.Context, agent.Config, ...agent.Option) iter.Seq[agent.Finding]
 	collect    func(ctx context.Context, line, sections []string) (facts.Host, error)
 	recovery   func(ctx context.Context, service string) (recovery, error)
-	whenEnded  func(service string) error // has the manager restart it then, too
+	// newRegistry is where the manager of a service keeps what it knows of it.
+	newRegistry func(service.Service, *service.Config) serviceRegistry
+	isAdmin     func() bool
 }
 
 // NewCommand returns the whole tree, to be run as it is or to be hung under a
@@ -42,13 +44,12 @@ func NewCommand(b Brand, opts ...agent.Option) *cobra.Command {
 		newAgent: func(c agent.Config, opts ...agent.Option) (runner, error) {
 			return agent.New(c, opts...)
 		},
-		newService: func(c *service.Config) (service.Service, error) {
-			return service.New(new(program), c)
-		},
-		diagnose:  agent.Diagnose,
-		collect:   collectIsolated,
-		recovery:  serviceRecovery,
-		whenEnded: restartWhenEnded,
+		newService:  newHostService,
+		diagnose:    agent.Diagnose,
+		collect:     collectIsolated,
+		recovery:    serviceRecovery,
+		newRegistry: newRegistry,
+		isAdmin:     isAdministrator,
 	}.command()
 }
 
@@ -82,7 +83,7 @@ func (t tree) command() *cobra.Command {
 	root.AddCommand(t.runCommand(), t.versionCommand(), t.installCommand(), t.uninstallCommand(),
 		t.startCommand(), t.stopCommand(), t.restartCommand(), t.statusCommand(), t.outboxCommand(),
 		t.configCommand(), t.doctorCommand(), t.inventoryCommand(), t.collectCommand())
-	root.AddCommand(t.releaseCommand(), t.selfTestCommand())
+	root.AddCommand(t.releaseCommand(), t.selfTestCommand(), t.diagCommand())
 	for _, cmd := range append(root.Commands(), root) {
 		t.tame(cmd)
 	}

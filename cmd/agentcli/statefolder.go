@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/kanade-go/kanade/agent"
 )
 
 const dataDirFlag = "data-dir"
@@ -52,7 +50,7 @@ func (t tree) stateDir(flags flagValues) (dir, from string, err error) {
 }
 
 func stateDirOf(s setting, p place) (string, error) {
-	var c agent.Config
+	var c hostConfig
 	values := p.value(s)
 	if len(values) == 0 {
 		return "", nil

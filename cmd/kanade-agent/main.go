@@ -7,9 +7,9 @@ import (
 	"github.com/kanade-go/kanade/cmd/agentcli"
 )
 
-// version is set by release builds: -ldflags "-X main.version=1.2.3".
-var version string
+// Set by release builds, see packaging/build: -ldflags "-X main.version=1.2.3".
+var version, commit, date string
 
 func main() {
-	os.Exit(agentcli.Main(agentcli.Brand{Version: version, SelfUpdate: true}))
+	os.Exit(agentcli.Main(agentcli.Brand{Version: version, Commit: commit, Date: date, SelfUpdate: true}))
 }

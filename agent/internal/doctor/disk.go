@@ -35,7 +35,7 @@ const (
 func (d *doctor) stateFolder(ctx context.Context) {
 	const check = "state folder"
 	dir, there := existing(d.StateDir)
-	took, err := writeAndSync(dir)
+	took, err := patiently(ctx, func() (time.Duration, error) { return writeAndSync(dir) })
 	if err != nil {
 		d.fail(check, fmt.Sprintf("%s cannot be written: %v", dir, err), accessAdvice(err))
 		return
@@ -53,6 +53,47 @@ func (d *doctor) stateFolder(ctx context.Context) {
 	d.room(ctx, dir)
 	if there {
 		d.owner()
+	}
+}
+
+// logFolder looks whether the daily log files can be written. The agent works without.
+func (d *doctor) logFolder(ctx context.Context) {
+	if d.LogFile == "" {
+		return
+	}
+	const check = "log folder"
+	dir, _ := existing(filepath.Dir(d.LogFile))
+	_, err := patiently(ctx, func() (time.Duration, error) { return writeAndSync(dir) })
+	if err != nil {
+		d.warn(check, fmt.Sprintf("%s cannot be written: %v; lines go to standard output only", dir, err), accessAdvice(err))
+		return
+	}
+	d.ok(check, dir+" can be written")
+}
+
+// diskWait is how long a disk may take for a file: one that hangs is found out then.
+const diskWait = 10 * time.Second
+
+var errHangs = errors.New("no answer of the disk in time")
+
+// patiently leaves a disk that hangs behind.
+func patiently(ctx context.Context, try func() (time.Duration, error)) (time.Duration, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, diskWait, errHangs)
+	defer cancel()
+	type outcome struct {
+		took time.Duration
+		err  error
+	}
+	outcomes := make(chan outcome, 1) // with room: nobody may be there any more
+	go func() {
+		took, err := try()
+		outcomes <- outcome{took, err}
+	}()
+	select {
+	case o := <-outcomes:
+		return o.took, o.err
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
 	}
 }
 

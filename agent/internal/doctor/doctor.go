@@ -16,6 +16,7 @@ type Config struct {
 	PCID     string
 	StateDir string
 	Staging  string // the folder below StateDir where scripts are staged
+	LogFile  string // the template of the log files; empty: there are none
 	// Broker is how the agent would connect. Its Servers are tried one by one, its
 	// Logger is not used. Without any, the broker is not looked at.
 	Broker natskit.Options
@@ -36,7 +37,7 @@ func Check(ctx context.Context, cfg Config) iter.Seq[Finding] {
 			cfg.ConnectWait = defaultConnectWait
 		}
 		d := &doctor{Config: cfg, report: report{yield: yield}}
-		for _, step := range []func(context.Context){d.stateFolder, d.staging, d.shells, d.broker} {
+		for _, step := range []func(context.Context){d.stateFolder, d.logFolder, d.staging, d.shells, d.broker} {
 			if d.over || ctx.Err() != nil {
 				return
 			}

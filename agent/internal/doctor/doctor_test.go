@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -91,10 +92,12 @@ func TestAHealthyHost(t *testing.T) {
 	t.Parallel()
 	b := jstest.StartBroker(t)
 	everything(t, b.JetStream())
-	found := slices.Collect(Check(t.Context(), configFor(t, b.URL())))
+	cfg := configFor(t, b.URL())
+	cfg.LogFile = filepath.Join(cfg.StateDir, "logs", "agent.log") // a folder that is made with the first line
+	found := slices.Collect(Check(t.Context(), cfg))
 	require.Empty(t, at(Fail, found))
 	require.Empty(t, at(Warn, found))
-	for _, check := range []string{"state folder", "disk", "agent", "staging", "shells", "broker", "credentials", "permission", "permissions", "clock", "streams and buckets"} {
+	for _, check := range []string{"state folder", "log folder", "disk", "agent", "staging", "shells", "broker", "credentials", "permission", "permissions", "clock", "streams and buckets"} {
 		require.NotEmpty(t, find(t, found, check).Text)
 	}
 	require.Contains(t, at(OK, found), "permissions: none is known to be missing")
@@ -331,10 +334,25 @@ func TestAFolderThatCannotBeWritten(t *testing.T) {
 	}
 	cfg.Staging = filepath.Join(cfg.StateDir, "agent-scripts")
 	cfg.Broker.Servers = nil
+	cfg.LogFile = filepath.Join(cfg.StateDir, "logs", "agent.log")
 	found := slices.Collect(Check(t.Context(), cfg))
 	require.Equal(t, Fail, find(t, found, "state folder").Level)
+	require.Equal(t, Warn, find(t, found, "log folder").Level, "the agent works without")
+	require.NotEmpty(t, find(t, found, "log folder").Advice)
 	require.Equal(t, Fail, find(t, found, "staging").Level)
 	require.NotEmpty(t, find(t, found, "state folder").Advice)
+}
+
+func TestADiskThatHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		goOn := make(chan struct{})
+		began := time.Now()
+		_, err := patiently(t.Context(), func() (time.Duration, error) { <-goOn; return 0, nil })
+		require.ErrorIs(t, err, errHangs)
+		require.Equal(t, diskWait, time.Since(began))
+		close(goOn)
+	})
 }
 
 func TestAFolderThatIsNotThereYet(t *testing.T) {

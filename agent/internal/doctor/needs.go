@@ -56,7 +56,7 @@ func needs(pcID, inbox string) []need {
 		subscription(inbox+".>", "answers of the broker", ""),
 		subscription(wire.CommandsAll(), "commands to every host", ""),
 		subscription(wire.CommandsPC(pcID), "commands to this host", ""),
-		subscription("commands.group.*", "commands to the host's groups", noGroups),
+		subscription(wire.CommandsGroupFilter(), "commands to the host's groups", noGroups),
 	}
 	for i, subject := range wire.KillFilters() {
 		useful := ""
@@ -79,7 +79,7 @@ func needs(pcID, inbox string) []need {
 		data(wire.HeartbeatSubject(pcID), "heartbeats"),
 		data(wire.HostPerfSubject(pcID), "the host's load"),
 		data(wire.ProcessPerfSubject(pcID), "the processes' load"),
-		need{publish: true, subject: "inventory." + pcID + ".>", purpose: "the inventory of the host", useful: "none is published"},
+		need{publish: true, subject: wire.InventoryFilter(pcID), purpose: "the inventory of the host", useful: "none is published"},
 		question("$JS.API.STREAM.MSG.GET."+objectStream(wire.StoreScripts), noMessage, "scripts that are objects", ""),
 		question("$JS.API.STREAM.MSG.GET."+objectStream(wire.StoreAgentReleases), noMessage, "releases to update to", "the agent does not update itself"),
 		question("$JS.API.STREAM.INFO."+objectStream(wire.StoreResultOutput), nothing, "large output: its object store", ""),
@@ -114,8 +114,8 @@ func buckets(pcID string) []bucket {
 		},
 		{name: wire.BucketScriptCurrent, keys: []string{">"}, asked: true},
 		{name: wire.BucketScriptStatus, keys: []string{">"}, asked: true},
-		{name: wire.BucketSchedules, keys: []string{">"}},
-		{name: wire.BucketJobs, keys: []string{"*"}, each: "doctor"},
+		{name: wire.BucketSchedules, keys: []string{">"}, asked: true},
+		{name: wire.BucketJobs, keys: []string{"*"}, each: "doctor", asked: true},
 	}
 }
 

@@ -22,15 +22,16 @@
 //     administrator, and the agent's own user.
 //   - No user can put themselves in the agent's place: the pipe is the first
 //     instance, and its instances are made by the agent's user and administrators
-//     alone; the socket stands in a folder that nobody else may write to. A file
-//     that is not a socket is never replaced.
+//     alone; the socket stands in a folder that nobody else may write to, or put
+//     another one in the place of. A file that is not a socket is never replaced.
 //   - Run returns when the last connection has ended.
 //
 // # Limits
 //
 // A socket in use by another agent, or a file in its place, is waited for and
 // reported once. On systems that do not tell who is at the other end of a socket
-// there is no server. A read of the disk that hangs holds up its connection.
+// there is no server. A lookup of a user's name that hangs holds up its connection;
+// while so many of them hang that all places are taken, nobody is served.
 //
 //	server := klp.New(klp.Config{Endpoint: klp.Endpoint{Path: klp.DefaultPath}, PCID: "PC-1", Version: "1.2.3", Host: host, Log: tail, Logger: log})
 //	err := server.Run(ctx)

@@ -84,6 +84,42 @@ func checkFolder(dir string) error {
 	case info.Mode().Perm()&0o022 != 0:
 		return fmt.Errorf("%w: others may write to folder %s (mode %04o); take that right away, or use another one", ErrUnsafe, dir, info.Mode().Perm())
 	}
+	return checkAbove(dir)
+}
+
+// checkAbove makes sure that nobody else can put another folder in this one's place.
+// The folders of the system that only a group of it may write to are trusted, and
+// those with the sticky bit.
+func checkAbove(dir string) error {
+	whole, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return fmt.Errorf("klp: look at folder of the socket: %w", err)
+	}
+	for _, start := range []string{dir, whole} {
+		for at := filepath.Dir(start); ; at = filepath.Dir(at) {
+			if err := checkParent(at); err != nil {
+				return err
+			}
+			if at == filepath.Dir(at) {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+func checkParent(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return fmt.Errorf("klp: look at folder of the socket: %w", err)
+	}
+	owner := info.Sys().(*syscall.Stat_t).Uid
+	switch {
+	case owner != 0 && int(owner) != os.Geteuid():
+		return fmt.Errorf("%w: %s, above the socket, belongs to user %d, who could put another folder there; use another path", ErrUnsafe, dir, owner)
+	case info.IsDir() && info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0:
+		return fmt.Errorf("%w: others may write to %s (mode %04o), above the socket; take that right away, or use another path", ErrUnsafe, dir, info.Mode().Perm())
+	}
 	return nil
 }
 

@@ -135,6 +135,39 @@ func TestAFolderThatOthersMayWriteTo(t *testing.T) {
 	require.ErrorIs(t, err, ErrUnsafe)
 }
 
+// Who may write above the folder could put another one in its place.
+func TestAFolderBelowOneThatOthersMayWriteTo(t *testing.T) {
+	t.Parallel()
+	above := filepath.Dir(tempEndpoint(t))
+	dir := filepath.Join(above, "own", "sockets")
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	l, err := listen(Endpoint{Path: filepath.Join(dir, "s")})
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	for mode, safe := range map[fs.FileMode]bool{0o777: false, 0o703: false, 0o702: false, 0o770: true, 0o777 | fs.ModeSticky: true, 0o700: true} {
+		require.NoError(t, os.Chmod(filepath.Dir(dir), mode))
+		err := checkFolder(dir)
+		require.Equal(t, safe, err == nil, "%v: %v", mode, err)
+		if !safe {
+			require.ErrorIs(t, err, ErrUnsafe)
+		}
+	}
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o700))
+	require.NoError(t, os.Chmod(above, 0o777))
+	require.ErrorIs(t, checkFolder(dir), ErrUnsafe, "far above")
+	require.NoError(t, os.Chmod(above, 0o700))
+	link := filepath.Join(above, "link")
+	require.NoError(t, os.Symlink("own", link))
+	require.NoError(t, checkFolder(filepath.Join(link, "sockets")), "a link of our own is not followed to anywhere else")
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o777))
+	require.ErrorIs(t, checkFolder(filepath.Join(link, "sockets")), ErrUnsafe, "also where a link leads to")
+	if os.Geteuid() == 0 {
+		require.NoError(t, os.Chmod(filepath.Dir(dir), 0o700))
+		require.NoError(t, os.Chown(filepath.Dir(dir), 4242, -1))
+		require.ErrorIs(t, checkFolder(dir), ErrUnsafe, "the folder above belongs to somebody")
+	}
+}
+
 func TestPathsThatAreNone(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Dir(tempEndpoint(t))

@@ -56,6 +56,7 @@ func FuzzConnection(f *testing.F) {
 		s := New(Config{PCID: "a", Version: "1", Host: newHost(), Log: logFunc(noLog), limits: l})
 		s.evaluate()
 		c := &recorded{Reader: bytes.NewReader(said)}
+		s.slot(t.Context())
 		s.admit(t.Context(), c)
 		s.sessions.Wait()
 		answers := 0

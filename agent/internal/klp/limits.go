@@ -12,6 +12,7 @@ type limits struct {
 	waiting       int // connections without a handshake
 	perUser       int // connections of a user, after the handshake
 	total         int // connections after the handshake
+	ending        int // connections beyond those, that were pushed out and end
 	subscriptions int // of a connection
 
 	burst int           // requests of a user at once
@@ -27,7 +28,7 @@ type limits struct {
 // Every other number is above what a program with a window needs.
 var defaultLimits = limits{
 	header: 10 * time.Second, frame: 10 * time.Second, idle: 10 * time.Minute, lastWrite: time.Second,
-	waiting: 16, perUser: 8, total: 64, subscriptions: 16,
+	waiting: 16, perUser: 8, total: 64, ending: 16, subscriptions: 16,
 	burst: 60, every: time.Second, pause: 250 * time.Millisecond, users: 1024,
 	evaluate: 30 * time.Second, look: time.Minute,
 }

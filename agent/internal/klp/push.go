@@ -3,6 +3,7 @@ package klp
 import (
 	"context"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/kanade-go/kanade/agent/wire"
 )
@@ -59,9 +60,12 @@ func (s *session) unsubscribe(id string) *wire.KLPError {
 
 // clip keeps what a client sent from filling a response.
 func clip(text string) string {
-	const most = 64
+	most := 64
 	if len(text) <= most {
 		return text
+	}
+	for !utf8.RuneStart(text[most]) {
+		most--
 	}
 	return text[:most] + "..."
 }

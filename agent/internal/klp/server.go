@@ -53,8 +53,10 @@ type Server struct {
 	clients *clients
 	rates   *rates
 	refused thinned
+	untaken thinned
 
 	sessions sync.WaitGroup
+	slots    chan struct{} // one is held by each connection, also while it ends
 }
 
 // New returns a server that does nothing yet.
@@ -69,6 +71,8 @@ func New(cfg Config) *Server {
 	return &Server{
 		cfg: cfg, limits: l, board: newBoard(), clients: newClients(l), rates: newRates(l),
 		refused: thinned{log: cfg.Logger, text: "local clients were refused"},
+		untaken: thinned{log: cfg.Logger, text: "a local client could not be taken; tried again"},
+		slots:   make(chan struct{}, l.waiting+l.total+l.ending),
 	}
 }
 
@@ -115,21 +119,32 @@ func (s *Server) accept(base context.Context, l listener) {
 	guard.Go(func() { s.guard(ctx, cancel, l) })
 	defer guard.Wait()
 	defer cancel()
-	for attempt := 1; ; attempt++ {
+	for attempt := 1; s.slot(ctx); attempt++ {
 		c, err := l.Accept()
-		switch {
-		case err == nil:
+		if err == nil {
 			attempt = 0
 			s.admit(base, c)
 			continue
-		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
-			return
-		case attempt == 1:
-			s.cfg.Logger.Warn("a local client could not be taken; tried again", "error", err)
 		}
+		<-s.slots
+		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+			return
+		}
+		s.untaken.warn(time.Now(), "error", err)
 		if !supervise.Sleep(ctx, relisten.Jittered(attempt)) {
 			return
 		}
+	}
+}
+
+// slot waits until one more connection may be there. Those that were pushed out end
+// within moments, so that only a host that hangs has others wait.
+func (s *Server) slot(ctx context.Context) bool {
+	select {
+	case s.slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -33,7 +33,7 @@ type session struct {
 	seen       uint64 // version of the state that the client knows of
 }
 
-// admit serves a connection beside the others.
+// admit serves a connection, which has a slot, beside the others.
 func (s *Server) admit(base context.Context, c conn) {
 	ctx, cancel := context.WithCancel(base)
 	taken, pushed := s.clients.enter(cancel)
@@ -42,6 +42,7 @@ func (s *Server) admit(base context.Context, c conn) {
 	}
 	one := &session{Server: s, conn: c, place: taken, end: cancel, opened: time.Now(), subscribed: make(map[string]struct{})}
 	s.sessions.Go(func() {
+		defer func() { <-s.slots }()
 		defer cancel()
 		defer s.clients.leave(taken)
 		one.run(ctx)

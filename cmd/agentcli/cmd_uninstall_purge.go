@@ -1,0 +1,224 @@
+package agentcli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/kanade-go/kanade/agent"
+)
+
+// purge removes what an agent leaves on a host.
+type purge struct {
+	tree     tree
+	config   string // empty: there is none
+	found    loaded
+	program  string
+	stateDir string
+
+	lost    int      // records that the broker does not have
+	removed []string // in words
+	left    []string // what stays, and why
+}
+
+var errNoStateFolder = errors.New("is not the state folder of an agent")
+
+// planPurge finds out what belongs to the agent, from the configuration of the service
+// that has this command line. It removes nothing.
+func (t tree) planPurge(flags flagValues, line []string) (purge, error) {
+	p := purge{tree: t, stateDir: t.around.dirs.data}
+	p.found.config.StateDir = t.around.dirs.data
+	p.found.config.LogFile = filepath.Join(t.around.dirs.logs, logName)
+	if err := p.findConfig(flags, line); err != nil {
+		return purge{}, err
+	}
+	p.stateDir = p.found.config.StateDir
+	p.program, _ = programPath("") // without it nothing lies beside it
+	if len(line) > 0 && filepath.IsAbs(line[0]) {
+		p.program = line[0]
+	}
+	return p, checkStateDir(p.stateDir)
+}
+
+func (p *purge) findConfig(flags flagValues, line []string) error {
+	path := configOf(line)
+	if given := flags.get(configFlag); len(given) > 0 {
+		path = last(given)
+	}
+	if path == "" {
+		path = filepath.Join(p.tree.around.dirs.config, configName)
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && len(flags.get(configFlag)) == 0 {
+		return nil // an earlier purge came as far as that
+	}
+	found, err := load(flagValues{configFlag: {path}}, p.tree.around.unaffected())
+	if err != nil {
+		return fmt.Errorf("the configuration does not say what belongs to the agent: %w", err)
+	}
+	p.config, p.found = path, found
+	return nil
+}
+
+// stateMarks are in every state folder, since the first start.
+var stateMarks = []string{"FORMAT", "lock"}
+
+// checkStateDir: what is removed as a whole must be ours.
+func checkStateDir(dir string) error {
+	if _, err := agent.ReadStatus(dir); err == nil {
+		return nil // one that runs there is stopped first, or refused later
+	}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, mark := range stateMarks {
+		if _, err := os.Lstat(filepath.Join(dir, mark)); err != nil {
+			return fmt.Errorf("%s %w: it has no file %s", dir, errNoStateFolder, mark)
+		}
+	}
+	return nil
+}
+
+// do removes everything. It goes on after an error: a second run does the rest.
+func (p *purge) do() error {
+	if _, err := agent.ReadStatus(p.stateDir); err == nil {
+		return fmt.Errorf("an agent runs in %s; stop it first", p.stateDir)
+	}
+	p.countLost()
+	all := []error{p.remove(p.stateDir), p.removeLogs()}
+	if p.config != "" {
+		all = append(all, p.removeConfig())
+	}
+	all = append(all, p.removeUpdates())
+	if above := filepath.Dir(p.stateDir); p.config != "" && filepath.Dir(filepath.Dir(p.config)) == above {
+		_ = os.Remove(above) // the one folder above all others, as on Windows, unless something else is in it
+	}
+	if stored, err := removeStoredSecrets(); stored || err != nil {
+		p.removed = append(p.removed, "secrets in the registry removed")
+		all = append(all, err)
+	}
+	if p.program != "" {
+		p.left = append(p.left, p.program+" stays: it is the program")
+	}
+	return errors.Join(all...)
+}
+
+// countLost says what nobody will have: results are promised.
+func (p *purge) countLost() {
+	boxes, err := p.tree.openBoxes(outboxOptions{flags: flagValues{dataDirFlag: {p.stateDir}}})
+	if err != nil {
+		return // there are none
+	}
+	for _, box := range boxes.boxes {
+		if entries, err := box.List(); err == nil {
+			p.lost += len(entries)
+		}
+	}
+	if p.lost > 0 {
+		p.left = append(p.left, counted(p.lost, "record")+" that the broker does not have went with "+p.stateDir)
+	}
+}
+
+func (p *purge) remove(path string) error {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := os.RemoveAll(path); err != nil {
+		return err
+	}
+	p.removed = append(p.removed, path+" removed")
+	return nil
+}
+
+// removeEmpty removes a folder that nothing is left in, and says what is left in
+// another one.
+func (p *purge) removeEmpty(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	if len(entries) > 0 {
+		p.left = append(p.left, dir+" stays: "+entries[0].Name()+" and what else is in it is not the agent's")
+		return
+	}
+	if os.Remove(dir) == nil { // a place where something is mounted stays
+		p.removed = append(p.removed, dir+" removed")
+	}
+}
+
+// removeLogs removes the files whose names the log gives, and those of launchd.
+func (p *purge) removeLogs() (err error) {
+	if p.found.config.LogFile == "" {
+		return nil
+	}
+	d := newDailyFile(p.found.config.LogFile, 1, func(error) {})
+	entries, err := os.ReadDir(d.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	n := 0
+	for _, entry := range entries {
+		_, ours := d.dayOf(entry)
+		if ours || entry.Name() == p.tree.brand.ServiceName+".err.log" {
+			err = errors.Join(err, os.Remove(filepath.Join(d.dir, entry.Name())))
+			n++
+		}
+	}
+	if n > 0 {
+		p.removed = append(p.removed, counted(n, "log file")+" removed from "+d.dir)
+	}
+	p.removeEmpty(d.dir)
+	return err
+}
+
+// removeConfig removes the file, and what lies beside it for it alone.
+func (p *purge) removeConfig() error {
+	dir := filepath.Dir(p.config)
+	all := []error{p.remove(p.config)}
+	c := p.found.config
+	for _, path := range []string{c.TokenFile, c.PasswordFile, c.NKeyFile, c.CredsFile} {
+		switch {
+		case path == "":
+		case filepath.Dir(path) == dir:
+			all = append(all, p.remove(path))
+		default:
+			p.left = append(p.left, path+" stays: it is not in "+dir)
+		}
+	}
+	for _, path := range p.found.files {
+		if path != p.config {
+			p.left = append(p.left, path+" stays: the configuration included it")
+		}
+	}
+	keys := filepath.Join(dir, releaseKeysFolder)
+	public, err := filepath.Glob(filepath.Join(keys, "*.pub"))
+	for _, path := range public {
+		all = append(all, p.remove(path))
+	}
+	p.removeEmpty(keys)
+	p.removeEmpty(dir)
+	return errors.Join(append(all, err)...)
+}
+
+// updateMarks are in the names of what an update keeps beside the program.
+var updateMarks = []string{"new", "old", "last-good"}
+
+func (p *purge) removeUpdates() (err error) {
+	if p.program == "" {
+		return nil
+	}
+	stem, ext := p.program, ""
+	if e := filepath.Ext(stem); strings.EqualFold(e, ".exe") {
+		stem, ext = strings.TrimSuffix(stem, e), e
+	}
+	for _, mark := range updateMarks {
+		err = errors.Join(err, p.remove(stem+"."+mark+ext))
+	}
+	return errors.Join(err, p.remove(stem+".update.json"))
+}

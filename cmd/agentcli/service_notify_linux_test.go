@@ -1,0 +1,3 @@
+package agentcli
+
+const abstractSockets = true

@@ -1,0 +1,5 @@
+//go:build unix && !linux
+
+package agentcli
+
+const abstractSockets = false

@@ -1,0 +1,89 @@
+package agentcli
+
+import (
+	"encoding/xml"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// plistNode is any element of a property list.
+type plistNode struct {
+	XMLName xml.Name
+	Text    string      `xml:",chardata"`
+	Nodes   []plistNode `xml:",any"`
+}
+
+// readPlist is a reader of its own: what launchd would have.
+func readPlist(t require.TestingT, text string) map[string]any {
+	var root plistNode
+	decoder := xml.NewDecoder(strings.NewReader(text))
+	require.NoError(t, decoder.Decode(&root))
+	require.Equal(t, "plist", root.XMLName.Local)
+	require.Len(t, root.Nodes, 1)
+	return plistValue(t, root.Nodes[0]).(map[string]any)
+}
+
+func plistValue(t require.TestingT, n plistNode) any {
+	switch n.XMLName.Local {
+	case "dict":
+		require.Zero(t, len(n.Nodes)%2)
+		values := map[string]any{}
+		for i := 0; i < len(n.Nodes); i += 2 {
+			require.Equal(t, "key", n.Nodes[i].XMLName.Local)
+			require.NotContains(t, values, n.Nodes[i].Text)
+			values[n.Nodes[i].Text] = plistValue(t, n.Nodes[i+1])
+		}
+		return values
+	case "array":
+		list := []any{}
+		for _, entry := range n.Nodes {
+			list = append(list, plistValue(t, entry))
+		}
+		return list
+	case "true":
+		return true
+	case "integer", "string":
+		return n.Text
+	}
+	require.Fail(t, "an element that no property list has", n.XMLName.Local)
+	return nil
+}
+
+func TestPlist(t *testing.T) {
+	t.Parallel()
+	d := defined("/Library/A & B/<agent>.toml")
+	job := readPlist(t, plistOf(d))
+	require.Equal(t, "kanade-agent", job["Label"])
+	require.Equal(t, []any{d.Program, "run", "--config", d.Config}, job["ProgramArguments"])
+	require.Equal(t, true, job["RunAtLoad"])
+	require.Equal(t, true, job["KeepAlive"], "whatever it ends with")
+	require.Equal(t, "30", job["ExitTimeOut"])
+	require.Equal(t, "/var/log/kanade/kanade-agent.err.log", job["StandardErrorPath"])
+	d.LogFile = ""
+	require.NotContains(t, readPlist(t, plistOf(d)), "StandardErrorPath")
+}
+
+func TestCommandLinesOfPlists(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		d := defined(rapid.StringMatching(`/[ -~äあ]{0,30}`).Draw(t, "config"))
+		line, err := commandOfPlist(plistOf(d))
+		require.NoError(t, err)
+		require.Equal(t, append([]string{d.Program}, d.Arguments...), line)
+		require.Equal(t, d.Config, readPlist(t, plistOf(d))["ProgramArguments"].([]any)[3])
+	})
+	_, err := commandOfPlist("<plist><dict>")
+	require.Error(t, err)
+}
+
+func FuzzCommandOfPlist(f *testing.F) {
+	f.Add(plistOf(defined("/c")))
+	f.Add("<array><string>")
+	f.Fuzz(func(_ *testing.T, text string) {
+		_, _ = commandOfPlist(text)
+		_ = configOf(commandOfUnit(text))
+	})
+}
