@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/kanade-go/kanade/agent/internal/update"
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 )
 
@@ -18,6 +19,7 @@ type Agent struct {
 	log   *slog.Logger
 	ran   atomic.Bool
 	ready chan struct{}
+	guard update.Guard // of a start and a stop around an update
 
 	mu    sync.Mutex
 	parts *parts // while it runs

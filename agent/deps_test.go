@@ -61,8 +61,9 @@ var layers = map[string][]string{
 	"agent/internal/delivery":      {},
 	"agent/internal/health":        libraries,
 	"agent/internal/natskit":       libraries,
-	"agent/internal/responder":     libraries,
+	"agent/internal/responder":     slices.Concat(libraries, []string{"agent/internal/subscribed"}),
 	"agent/internal/statedir":      libraries,
+	"agent/internal/subscribed":    libraries,
 	"agent/internal/supervise":     libraries,
 	"agent/internal/command":       features,
 	"agent/internal/doctor":        features,
@@ -82,12 +83,16 @@ var layers = map[string][]string{
 	"agent/agenttest":              {"agent", "agent/wire", "retry/jstest"},
 	"cmd/agentcli":                 {"agent", "inventory", "inventory/facts", "outbox"},
 	"cmd/kanade-agent":             {"cmd/agentcli"},
+	"packaging/build":              {"cmd/agentcli"},
+	"packaging/probe":              {"agent/wire"},
 	"hostcheck":                    {},
+
+	"agent/internal/subscribed/denytest": {"retry", "retry/jstest"},
 }
 
 var (
 	libraries = []string{"retry", "outbox", "outbox/atomicfile", "exec", "inventory", "inventory/facts", "agent/wire"}
-	kits      = []string{"agent/internal/delivery", "agent/internal/health", "agent/internal/natskit", "agent/internal/responder", "agent/internal/statedir", "agent/internal/supervise"}
+	kits      = []string{"agent/internal/delivery", "agent/internal/health", "agent/internal/natskit", "agent/internal/responder", "agent/internal/statedir", "agent/internal/subscribed", "agent/internal/supervise"}
 	features  = slices.Concat(libraries, kits)
 )
 

@@ -24,9 +24,10 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	if err := a.countStart(); err != nil {
 		return err
 	}
+	defer a.guard.Stop()
 	p, err := a.compose()
 	if err != nil {
-		return err
+		return a.uncounted(err)
 	}
 	a.publish(p)
 	defer a.publish(nil)
@@ -39,7 +40,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		err = s.wait(ctx, p.updates.service.Due())
 	}
 	s.stop(a, p)
-	if restart := p.updates.service.Finish(); restart != nil {
+	if restart := p.updates.service.Finish(err); restart != nil {
 		return restart
 	}
 	return err
@@ -69,6 +70,7 @@ func (a *Agent) start(ctx context.Context, p *parts) (*stages, error) {
 		supervise.Task{Name: "connection state", Run: p.link.Run},
 		p.denialsTask(),
 		a.statusTask(p),
+		a.goroutinesTask(p),
 		drain("results", p.boxes.results, p.js),
 		drain("started events", p.boxes.starts, p.js),
 		drain("observations", p.boxes.observations, p.js),

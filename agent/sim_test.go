@@ -84,8 +84,9 @@ type sim struct {
 	drawn    map[string]int
 	fires    map[string]*order // of schedules, by request ID
 	offset   time.Duration     // of the host's clock
-	healthy  bool              // no more faults
-	undone   bool              // what schedules have done could not always be written
+	limits   limits
+	healthy  bool // no more faults
+	undone   bool // what schedules have done could not always be written
 	seen     coverage
 	trace    []entry
 	problems []string
@@ -122,7 +123,8 @@ func newSim(seed int64, dir string) *sim {
 		seed: seed, dir: dir, began: time.Now(), broker: jstest.NewFake(),
 		drawn: map[string]int{}, fires: map[string]*order{}, seen: coverage{},
 	}
-	s.plan = newPlan(s.dice("plan"), s.dice("schedules"))
+	s.plan = newPlan(s.dice("plan"), s.dice("schedules"), s.dice("objects"), s.dice("limits"))
+	s.limits = limits{now: s.plan.slots, highest: s.plan.slots}
 	for _, folder := range folders {
 		must(os.MkdirAll(filepath.Join(dir, folder), 0o700)) // only what is in them is at risk
 	}
