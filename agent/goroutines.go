@@ -27,7 +27,7 @@ const (
 	goroutinesAnswer = "goroutines.txt"
 
 	// goroutinesLook is how often the agent looks whether it was asked.
-	goroutinesLook = 5 * time.Second
+	goroutinesLook = 10 * time.Second
 	// maxGoroutines bounds the answer, in bytes: some ten thousand goroutines.
 	maxGoroutines = 8 << 20
 	// maxQuestion is well above the size of a question.
@@ -85,7 +85,7 @@ func (a *Agent) goroutinesTask(p *parts) supervise.Task {
 		if err := os.Remove(answer); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			log.Debug("an old answer was not removed", "error", err)
 		}
-		for supervise.Sleep(ctx, goroutinesLook) {
+		for supervise.Sleep(ctx, supervise.UntilBeat(goroutinesLook)) {
 			answerGoroutines(dir, log)
 		}
 		return nil

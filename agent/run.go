@@ -49,6 +49,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 // stages are the running phases, in the order in which they started. Their
 // contexts do not end with Run's: they are stopped one after the other.
 type stages struct {
+	answers   *supervise.Group
 	settings  *supervise.Group
 	delivery  *supervise.Group
 	work      *supervise.Group
@@ -65,6 +66,8 @@ func (a *Agent) start(ctx context.Context, p *parts) (*stages, error) {
 	base := context.WithoutCancel(ctx)
 	s := &stages{}
 	s.arriving, s.stopArriving = context.WithCancel(base)
+	reports, answers := a.telemetryTasks(p)
+	s.answers = supervise.NewGroup(base, a.log, answers...) // before all the others: whoever pings waits
 	s.settings = supervise.NewGroup(base, a.log, p.settings.Tasks()...)
 	s.delivery = supervise.NewGroup(base, a.log,
 		supervise.Task{Name: "connection state", Run: p.link.Run},
@@ -75,7 +78,7 @@ func (a *Agent) start(ctx context.Context, p *parts) (*stages, error) {
 		drain("started events", p.boxes.starts, p.js),
 		drain("observations", p.boxes.observations, p.js),
 	)
-	s.work = supervise.NewGroup(base, a.log, append(slices.Concat(a.connectionTasks(p), a.telemetryTasks(p), a.inventoryTasks(p), a.klpTasks(p), p.updateTasks()),
+	s.work = supervise.NewGroup(base, a.log, append(slices.Concat(a.connectionTasks(p), reports, a.inventoryTasks(p), a.klpTasks(p), p.updateTasks()),
 		supervise.Task{Name: "commands", Policy: supervise.Fatal, Run: func(ctx context.Context) error {
 			return p.commands.Perform(ctx, a.cfg.Grace)
 		}},

@@ -28,6 +28,7 @@ func (s *stages) stop(a *Agent, p *parts) {
 	a.log.Info("agent stops: intake and commands end")
 	var work sync.WaitGroup
 	work.Go(s.work.Stop)
+	work.Go(s.answers.Stop)
 	s.intake.Stop()
 	s.endArrivals(p)
 	s.admission.Stop()

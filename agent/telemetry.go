@@ -7,11 +7,11 @@ import (
 	"github.com/kanade-go/kanade/agent/wire"
 )
 
-// telemetryTasks are what tells the fleet about this host: heartbeats, load,
-// answers to pings, and the end of the log.
-func (a *Agent) telemetryTasks(p *parts) []supervise.Task {
+// telemetryTasks are what tells the fleet about this host: reports are heartbeats and
+// load, answers are those to pings, and the end of the log and of what runs.
+func (a *Agent) telemetryTasks(p *parts) (reports, answers []supervise.Task) {
 	if a.opts.hostless {
-		return nil
+		return nil, nil
 	}
 	host := telemetry.New(telemetry.Config{
 		PCID: a.cfg.ID, Version: a.cfg.Version, Transport: p.transport, Logger: a.log.With("component", "telemetry"),
@@ -31,5 +31,5 @@ func (a *Agent) telemetryTasks(p *parts) []supervise.Task {
 	tail := logtail.New(logtail.Config{
 		PCID: a.cfg.ID, File: file, Transport: p.transport, Settled: p.report.denials.settled, Logger: a.log.With("component", "logs"),
 	})
-	return append(host.Tasks(), supervise.Task{Name: "log requests", Run: tail.Run}, a.jobTailTask(p))
+	return host.Tasks(), append(host.Answers(), supervise.Task{Name: "log requests", Run: tail.Run}, a.jobTailTask(p))
 }

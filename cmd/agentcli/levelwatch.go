@@ -61,8 +61,8 @@ func newLevelWatch(level *slog.LevelVar, log *slog.Logger, files []string, read 
 
 // run looks at the files now and then, and at each hang-up, until ctx ends.
 func (w *levelWatch) run(ctx context.Context) {
-	ticker := time.NewTicker(w.poll)
-	defer ticker.Stop()
+	timer := time.NewTimer(w.untilLook())
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -70,10 +70,17 @@ func (w *levelWatch) run(ctx context.Context) {
 		case <-w.hangups:
 			w.told = "" // someone asks: they are told again
 			w.reload(true)
-		case <-ticker.C:
+		case <-timer.C:
 			w.reload(false)
+			timer.Reset(w.untilLook())
 		}
 	}
+}
+
+// untilLook ends on a whole multiple of the poll, together with what else this
+// process does now and then: an idle host is woken once for all of it.
+func (w *levelWatch) untilLook() time.Duration {
+	return w.poll - time.Duration(time.Now().UnixNano())%w.poll
 }
 
 func (w *levelWatch) reload(asked bool) {

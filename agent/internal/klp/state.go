@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/agent/wire"
 )
 
@@ -47,14 +48,15 @@ func (b *board) get() post {
 
 // watch looks at the host now and then, and when it says so, until ctx ends.
 func (s *Server) watch(ctx context.Context) error {
-	ticker := time.NewTicker(s.limits.evaluate)
-	defer ticker.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		link, settings := s.evaluate()
+		timer.Reset(supervise.UntilBeat(s.limits.evaluate))
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case <-timer.C:
 		case <-link:
 		case <-settings:
 		}

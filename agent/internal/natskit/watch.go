@@ -61,7 +61,7 @@ func (w *Watch) Run(ctx context.Context) error {
 	}
 	see := func() look { return look{at: clock(), addresses: addresses()} }
 	last := see()
-	timer := time.NewTimer(lookEvery)
+	timer := time.NewTimer(untilLook())
 	defer timer.Stop()
 	for {
 		select {
@@ -75,9 +75,13 @@ func (w *Watch) Run(ctx context.Context) error {
 			now.at = clock() // the reaction may have taken its time
 		}
 		last = now
-		timer.Reset(lookEvery)
+		timer.Reset(untilLook())
 	}
 }
+
+// untilLook ends on a whole multiple of lookEvery, together with what else this
+// process does now and then: an idle host is woken once for all of it.
+func untilLook() time.Duration { return lookEvery - time.Duration(time.Now().UnixNano())%lookEvery }
 
 func (w *Watch) react(ctx context.Context, what string) {
 	w.Logger.Info("the host changed; the connection has to prove itself", "change", what)

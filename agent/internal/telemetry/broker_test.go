@@ -36,7 +36,7 @@ func TestTelemetryOverARealBroker(t *testing.T) {
 	require.NoError(t, backend.FlushTimeout(generous))
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	s := New(Config{PCID: "probe.02", Version: "1.0.0", Transport: retry.FromNATS(broker.Connect()), Settings: d.get, Logger: log})
-	g := supervise.NewGroup(context.Background(), log, s.Tasks()...)
+	g := supervise.NewGroup(context.Background(), log, append(s.Tasks(), s.Answers()...)...)
 	defer g.Stop()
 	next := func(subject string) *nats.Msg {
 		m, err := subs[subject].NextMsg(generous)

@@ -23,5 +23,5 @@
 // 0.2 s. Values come from gopsutil, on Linux those of processes from /proc.
 //
 //	s := telemetry.New(telemetry.Config{PCID: "PC-1", Version: "1.0.0", Transport: t, Settings: settings, Logger: log})
-//	supervise.NewGroup(ctx, log, s.Tasks()...)
+//	supervise.NewGroup(ctx, log, append(s.Tasks(), s.Answers()...)...)
 package telemetry

@@ -18,6 +18,6 @@ func Example() {
 		log.Fatal(err)
 	}
 	s := telemetry.New(telemetry.Config{PCID: "PC-1", Version: "1.0.0", Transport: retry.FromNATS(nc), Logger: slog.Default()})
-	tasks := supervise.NewGroup(context.Background(), slog.Default(), s.Tasks()...)
+	tasks := supervise.NewGroup(context.Background(), slog.Default(), append(s.Tasks(), s.Answers()...)...)
 	defer tasks.Stop()
 }

@@ -174,7 +174,7 @@ func newBench(t *testing.T, prepare ...func(*bench)) *bench {
 	b.service = New(Config{
 		PCID: "PC-1", Version: "1.2.3", Transport: b.fake.Conn(), Settings: b.get, Host: b.host, Processes: b.processes, Logger: b.log, Complete: b.complete,
 	})
-	g := supervise.NewGroup(context.Background(), b.log, b.service.Tasks()...)
+	g := supervise.NewGroup(context.Background(), b.log, append(b.service.Tasks(), b.service.Answers()...)...)
 	b.stop = func() {
 		g.Stop()
 		require.NoError(t, sub.Stop())

@@ -59,8 +59,12 @@ func (s *Service) Tasks() []supervise.Task {
 		{Name: "heartbeat", Run: func(ctx context.Context) error { return newBeats(s).run(ctx) }},
 		{Name: "host load", Run: func(ctx context.Context) error { return newHostLoad(s).run(ctx) }},
 		{Name: "process load", Run: func(ctx context.Context) error { return newProcessLoad(s).run(ctx) }},
-		{Name: "ping", Run: s.answerPings},
 	}
+}
+
+// Answers are the parts that only speak when they are asked.
+func (s *Service) Answers() []supervise.Task {
+	return []supervise.Task{{Name: "ping", Run: s.answerPings}}
 }
 
 // interval follows one interval of the settings.
