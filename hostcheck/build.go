@@ -126,6 +126,9 @@ func (b *builder) suites(ctx context.Context) error {
 		}
 		m.Suites = append(m.Suites, s)
 	}
+	if err := copyTexts(b.root, filepath.Join(b.dir, "src")); err != nil {
+		return err
+	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
@@ -168,11 +171,24 @@ func (b *builder) compile(ctx context.Context, s suite) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	data := filepath.Join(b.root, filepath.FromSlash(s.Package), "testdata")
+	home := filepath.Join(b.root, filepath.FromSlash(s.Package))
+	if err := copyTexts(home, dir); err != nil {
+		return err
+	}
+	data := filepath.Join(home, "testdata")
 	if _, err := os.Stat(data); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return os.CopyFS(filepath.Join(dir, "testdata"), os.DirFS(data))
+}
+
+// copyTexts copies what tests hold against the code.
+func copyTexts(from, to string) error {
+	texts, err := filepath.Glob(filepath.Join(from, "*.md"))
+	for _, text := range texts {
+		err = errors.Join(err, copyFile(text, filepath.Join(to, filepath.Base(text))))
+	}
+	return err
 }
 
 var serverVersion = regexp.MustCompile(`(?m)^\tserverVersion = "(v[0-9.]+)"$`)

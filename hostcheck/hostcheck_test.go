@@ -71,10 +71,13 @@ func TestTheZipHoldsWhatAWindowsMachineNeeds(t *testing.T) {
 	require.Equal(t, "windows", m.System)
 	require.Equal(t, "amd64", m.Arch)
 	require.Equal(t, "bin/nats-server.exe", m.Server)
+	wire := sorted(m.Suites)[1]
 	require.Equal(t, []suite{
 		{Package: "exec", Program: "bin/exec.test.exe", Dir: "src/exec"},
-		{Package: "agent/wire", Program: "bin/agent-wire.test.exe", Dir: "src/agent/wire"},
+		{Package: "agent/wire", Program: "bin/agent-wire.test.exe", Dir: "src/agent/wire", LeftOut: wire.LeftOut},
 	}, sorted(m.Suites))
+	require.Len(t, wire.LeftOut, 2, "those that read the source")
+	require.Contains(t, found, "src/README.md", "the permissions of the agent are read from it")
 	require.Contains(t, string(text(t, found["bin/exec.test.exe"])), "TestHostPowerShellExitCodes", "built without its tag")
 }
 
