@@ -136,6 +136,7 @@ func (v *verdicts) fail(e event) {
 		v.passed(event{Action: "pass", Package: e.Package, Elapsed: e.Elapsed})
 		return
 	}
+	outlived := v.outlived(e)
 	for key, text := range v.said {
 		if key[0] == e.Package && (key[1] == e.Test || e.Test == "") {
 			fmt.Print(text)
@@ -145,12 +146,30 @@ func (v *verdicts) fail(e event) {
 	switch {
 	case e.Test == "":
 		fmt.Print(strings.Join(v.slow[e.Package], ""))
-		if !v.blame(e.Package, v.failed) {
+		switch {
+		case v.blame(e.Package, v.failed):
+		case outlived:
+			v.failed = append(v.failed, e.Package+" .*\n") // all of it
+		default:
 			v.broken = append(v.broken, e.Package)
 		}
 	case !strings.Contains(e.Test, "/"):
 		v.failed = append(v.failed, e.Package+" "+e.Test+"\n")
 	}
+}
+
+// outlived tells whether a package failed only because a program kept its output open: the console that Wine gives to a
+// child stays at times when the child is killed.
+func (v *verdicts) outlived(e event) bool {
+	if e.Test != "" || v.said[[2]string{e.Package, ""}] == nil {
+		return false
+	}
+	for key := range v.running {
+		if key[0] == e.Package {
+			return false
+		}
+	}
+	return strings.Contains(v.said[[2]string{e.Package, ""}].String(), "WaitDelay expired before I/O complete")
 }
 
 // blame tells whether a package has come to its end, and one of these tests is in it.

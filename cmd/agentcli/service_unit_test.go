@@ -1,3 +1,5 @@
+//go:build unix
+
 package agentcli
 
 import (
@@ -97,4 +99,10 @@ func TestDefinitionsWithControlCharacters(t *testing.T) {
 	for _, config := range []string{"/a\nExecStart=/bin/sh", "/a\x00", "/a\r", "/a\x1b"} {
 		require.ErrorContains(t, defined(config).check(), "control character")
 	}
+}
+
+// systemd leaves a line out that is not UTF-8: a service without a program.
+func TestDefinitionsThatAreNoText(t *testing.T) {
+	t.Parallel()
+	require.ErrorContains(t, defined("/etc/k\xffnade.toml").check(), "is not UTF-8 text")
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -168,7 +169,7 @@ func (l *life) OpenFile(name string, flag int, perm fs.FileMode) (atomicfile.Fil
 	if end := *l.unreadable.Load(); end != "" && strings.HasSuffix(name, end) && flag == os.O_RDONLY {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 	}
-	if full := l.full.Load(); full != nil && flag&os.O_CREATE != 0 && strings.Contains(name, "/"+*full+".json") {
+	if full := l.full.Load(); full != nil && flag&os.O_CREATE != 0 && strings.HasPrefix(filepath.Base(name), *full+".json") {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: errFull}
 	}
 	return l.FS.OpenFile(name, flag, perm)
