@@ -205,7 +205,7 @@ func (a *Agent) verify() command.Verify {
 	}
 	return func(ctx context.Context, r command.Received) error {
 		return v.Verify(ctx, Received{
-			Data: r.Data, Subject: r.Subject, Replay: r.Source == delivery.Replay, Command: r.Command,
+			Data: r.Data, Subject: r.Subject, Header: r.Header, Replay: r.Source == delivery.Replay, Command: r.Command,
 		})
 	}
 }

@@ -4,6 +4,15 @@
 // until the broker has acknowledged it, and waits for brokers, streams and
 // consumers that are not there yet.
 //
+//	cfg := agent.DefaultConfig()
+//	cfg.Servers = []string{"nats://broker.example:4222"}
+//	cfg.StateDir = "/var/lib/my-tool/agent" // this agent's own
+//	a, err := agent.New(cfg)
+//	if err != nil {
+//		return err // errors.Is(err, agent.ErrConfig): everything that is wrong, at once
+//	}
+//	return a.Run(ctx) // until ctx ends, and what was taken is done
+//
 // # What it guarantees
 //
 //   - Every accepted command ends in exactly one result, whatever fails: the
@@ -30,7 +39,10 @@
 //     stream keeps the last.
 //   - It does not create streams or buckets; the backend does (wire.Streams says
 //     which).
-//   - It trusts whoever may publish to its subjects, unless a [Verifier] is given.
+//   - A host that is new gets the commands that the stream still has for it, up to a
+//     week old; one that must not run late has a start deadline.
+//   - It trusts whoever may publish to its subjects, unless a [Verifier] is given. A
+//     command that one has let pass is not judged again after a restart.
 //
 // # Life
 //

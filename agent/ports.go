@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/kanade-go/kanade/agent/wire"
@@ -66,6 +67,9 @@ const (
 type Received struct {
 	Data    []byte // the bytes as received
 	Subject string
+	// Header is the message's, where a sender has put a signature; nil if it has none.
+	// It must not be changed.
+	Header  nats.Header
 	Replay  bool // from the durable consumer, not live
 	Command wire.Command
 }

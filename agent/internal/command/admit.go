@@ -14,6 +14,7 @@ import (
 type Received struct {
 	Data    []byte
 	Subject string
+	Header  map[string][]string
 	Source  delivery.Source
 	Command wire.Command
 }

@@ -84,7 +84,7 @@ func (a *admitter) verified(ctx context.Context, x *arrival) (err error) {
 	}()
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	return a.verify(ctx, Received{Data: x.Data, Subject: x.Subject, Source: x.Source, Command: x.command})
+	return a.verify(ctx, Received{Data: x.Data, Subject: x.Subject, Header: x.Header, Source: x.Source, Command: x.command})
 }
 
 func (a *admitter) admission(x *arrival) Admission {

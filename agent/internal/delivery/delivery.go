@@ -30,7 +30,9 @@ const (
 type Delivery struct {
 	Data    []byte
 	Subject string
-	Source  Source
+	// Header is the message's; nil if it has none. It must not be changed.
+	Header map[string][]string
+	Source Source
 	// Stamp is the stream's time stamp of the message; zero if it did not come
 	// from a stream.
 	Stamp time.Time

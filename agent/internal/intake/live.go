@@ -78,7 +78,7 @@ func (l *Live) receive(ctx context.Context, m *nats.Msg) {
 		return // nobody may take it any more
 	}
 	select {
-	case l.Out <- delivery.Delivery{Data: m.Data, Subject: m.Subject, Source: delivery.Live}:
+	case l.Out <- delivery.Delivery{Data: m.Data, Subject: m.Subject, Header: m.Header, Source: delivery.Live}:
 	case <-ctx.Done():
 	}
 }

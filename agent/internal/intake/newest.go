@@ -161,7 +161,7 @@ var errAgain = errors.New("intake: the command was not taken")
 func (r *Replay) handOver(ctx context.Context, m *jetstream.RawStreamMsg) error {
 	answer := make(chan delivery.Settlement, 1)
 	d := delivery.Delivery{
-		Data: m.Data, Subject: m.Subject, Source: delivery.Replay, Stamp: m.Time,
+		Data: m.Data, Subject: m.Subject, Header: m.Header, Source: delivery.Replay, Stamp: m.Time,
 		Settle: func(s delivery.Settlement) { answer <- s },
 	}
 	for {

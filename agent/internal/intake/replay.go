@@ -161,7 +161,7 @@ var groupPrefix = strings.TrimSuffix(wire.CommandsGroup("g"), "g")
 
 func (r *Replay) delivery(msg jetstream.Msg) delivery.Delivery {
 	d := delivery.Delivery{
-		Data: msg.Data(), Subject: msg.Subject(), Source: delivery.Replay,
+		Data: msg.Data(), Subject: msg.Subject(), Header: msg.Headers(), Source: delivery.Replay,
 		Settle: func(s delivery.Settlement) { r.settle(msg, s) },
 	}
 	if meta, err := msg.Metadata(); err == nil {
