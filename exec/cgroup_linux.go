@@ -1,7 +1,9 @@
 package exec
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -57,6 +59,9 @@ func (c *cgroups) open(l Limits) (*cgroup, error) {
 }
 
 func (g *cgroup) make(l Limits) error {
+	if err := canClone3(); err != nil {
+		return err
+	}
 	if err := os.Mkdir(g.path, 0o755); err != nil {
 		return err
 	}
@@ -100,7 +105,7 @@ func (g *cgroup) close() {
 
 func (g *cgroup) removed() bool {
 	for begin := time.Now(); ; time.Sleep(cgroupCheck) {
-		if os.Remove(g.path) == nil {
+		if removeCgroup(g.path) == nil {
 			return true
 		}
 		if !g.dead || time.Since(begin) > cgroupPatience {
@@ -121,26 +126,11 @@ func (c *cgroups) sweep() {
 	defer c.mu.Unlock()
 	left := c.left[:0]
 	for _, path := range c.left {
-		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		if err := removeCgroup(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			left = append(left, path)
 		}
 	}
 	c.left = left
-}
-
-// members are the processes in the cgroup; not ok without one.
-func (g *cgroup) members() (map[int]bool, bool) {
-	if g == nil {
-		return nil, false
-	}
-	data, err := os.ReadFile(g.file("cgroup.procs"))
-	ids := make(map[int]bool)
-	for line := range strings.FieldsSeq(string(data)) {
-		if id, err := strconv.Atoi(line); err == nil {
-			ids[id] = true
-		}
-	}
-	return ids, err == nil
 }
 
 // cpu is the processor time of all that ever was in the cgroup.

@@ -4,10 +4,13 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // withOwnCgroup gives the test a cgroup if this host has one to give. A host without says so, and that is tested instead.
@@ -103,6 +106,80 @@ func TestLimitsInACgroup(t *testing.T) {
 	s.Limits = Limits{CPU: 300 * time.Millisecond}
 	require.Equal(t, LimitCPU, run(t, s, WithCgroup(dir), WithDrainGrace(patience)).Limit)
 	require.Empty(t, runCgroups(t, dir))
+}
+
+// A script that makes cgroups of its own below the run's is measured and ended with all that is in them.
+func TestCgroupsOfTheScript(t *testing.T) {
+	t.Parallel()
+	dir, ok := withOwnCgroup(t)
+	if !ok {
+		return
+	}
+	s := native("own=$DIR/$(sed -n 's,^0::.*/,,p' /proc/self/cgroup)\nmkdir -p $own/a/b || exit\n" +
+		"for i in 1 2 3 4 5 6 7 8; do (sh -c 'echo $PPID' >$own/a/b/cgroup.procs; exec sleep 1000) & done\nwait\n")
+	s.Env = append(os.Environ(), "DIR="+dir)
+	s.Limits.Processes, s.Timeout = 5, patience
+	out := run(t, s, WithCgroup(dir), WithDrainGrace(patience))
+	require.Equal(t, LimitProcesses, out.Limit, "%s", out.Stderr)
+	require.False(t, out.Incomplete)
+	require.Empty(t, runCgroups(t, dir))
+}
+
+// What a script left behind on purpose keeps its cgroups.
+func TestCgroupsOfABackgroundProcess(t *testing.T) {
+	t.Parallel()
+	dir, ok := withOwnCgroup(t)
+	if !ok {
+		return
+	}
+	b := newBoard(t)
+	local := NewLocal(WithCgroup(dir), WithDrainGrace(patience))
+	s := native("own=$DIR/$(sed -n 's,^0::.*/,,p' /proc/self/cgroup)\nmkdir -p $own/a/b || exit\n" + helperScript("leave-quiet", b.address(), "left"))
+	s.Env = append(os.Environ(), "DIR="+dir)
+	out, err := local.Run(t.Context(), s)
+	require.NoError(t, err)
+	require.Zero(t, out.Code, "%s", out.Stderr)
+	left := b.await("left")[0]
+	require.Len(t, runCgroups(t, dir), 1)
+	require.DirExists(t, filepath.Join(runCgroups(t, dir)[0], "a", "b"))
+	left.dismiss()
+	require.Eventually(t, func() bool {
+		_, err := local.Run(t.Context(), native("exit 0"))
+		return err == nil && len(runCgroups(t, dir)) == 0
+	}, patience, 5*time.Millisecond)
+}
+
+// A filter of system calls as systemd's RestrictNamespaces= sets it. It is this thread's alone, and ends with it.
+func TestCgroupWithoutClone3(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, canClone3())
+	errs := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		errs <- forbid(unix.SYS_CLONE3)
+		errs <- canClone3()
+		_, err := OwnCgroup()
+		errs <- err
+	}()
+	require.NoError(t, <-errs)
+	require.ErrorIs(t, <-errs, unix.ENOSYS)
+	require.ErrorIs(t, <-errs, ErrNoCgroup)
+}
+
+// forbid has a system call answer ENOSYS in this thread: seccomp(2).
+func forbid(call uint32) error {
+	const allow, refuse = 0x7fff0000, 0x00050000 | uint32(unix.ENOSYS)
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS}, // the number of the call
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: call, Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: refuse},
+		{Code: unix.BPF_RET | unix.BPF_K, K: allow},
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	return unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)), 0, 0)
 }
 
 func runCgroups(t *testing.T, dir string) []string {

@@ -46,13 +46,16 @@
 // %ProgramData%\Kanade\agent-scripts: one place that the exclusions of a security product and the path rules of AppLocker
 // and App Control can name, and that no ordinary account can write to. App Control asks for the latter; AppLocker's default
 // rules let administrators and the system run scripts anywhere. Choose a folder below %ProgramFiles% where rules trust
-// nothing else. A staging folder that belongs to an ordinary account is refused. What a killed program leaves behind goes
-// with [Local.CleanStaging].
+// nothing else. A staging folder that belongs to an ordinary account, or that is a link, is refused. What a killed program
+// leaves behind goes with [Local.CleanStaging].
 //
 // # What it does not do
 //
 //   - A Unix process that moves to a session of its own (setsid, a daemon) is not killed and not measured without a cgroup;
-//     outside Linux that also holds for one that moves to another process group.
+//     outside Linux that also holds for one that moves to another process group, and on Linux for one that does so in a new
+//     process time and again, faster than the processes can be listed.
+//   - A process that Windows starts for a script by other means than as its child (a scheduled task, a service, WMI) is in no
+//     job of the script's.
 //   - A shell that cannot be killed (uninterruptible sleep, another user's process) is waited for: Run then returns late.
 //   - A small sh or cmd text is an argument, so other users of the host can see it while it runs. Use [Spec.File] for
 //     a script that holds a secret.

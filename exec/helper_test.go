@@ -83,6 +83,9 @@ func helper(verb string, args []string) int {
 	case "stubborn": // ADDRESS NAME: ignores SIGTERM
 		signal.Ignore(syscall.SIGTERM)
 		return obey(dial(args[0], args[1]))
+	case "apart": // VERB ARG...: in a process group of its own
+		leaveGroup()
+		return helper(args[0], args[1:])
 	case "graceful": // ADDRESS NAME: tells of SIGTERM and lives on
 		conn := signalTeller(args[0], args[1])
 		return obey(conn)

@@ -42,6 +42,8 @@ func requirePrivate(t *testing.T, got seen) {
 	}
 }
 
+func leaveGroup() { orDie(syscall.Setpgid(0, 0)) }
+
 // sessionAttr is what a tree costs by itself: a session of its own.
 func sessionAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 

@@ -166,6 +166,14 @@ func TestHostStaging(t *testing.T) {
 			require.NotContains(t, string(out.Stdout), anyone)
 		}
 	})
+	host(t, "staging: a folder that is a link is refused", func(t *testing.T) {
+		target, link := t.TempDir(), filepath.Join(t.TempDir(), "link")
+		made := run(t, Spec{Shell: Cmd, Script: `mklink /J "` + link + `" "` + target + `"`})
+		require.Zero(t, made.Code, "%s", made.Stderr)
+		_, err := NewLocal(WithStagingDir(link)).Run(t.Context(), native("echo 1\necho 2"))
+		require.ErrorContains(t, err, link+" is a link or a file")
+		requireEmptyDir(t, target)
+	})
 	host(t, "staging: security software that takes a file away is named", func(t *testing.T) {
 		eicar := backwards(`*H+H$!ELIF-TSET-SURIVITNA-DRADNATS-RACIE$}7)CC7)^P(45XZP\4[PA@%P!O5X`)
 		out, err := NewLocal().Run(t.Context(), Spec{Shell: Cmd, Script: eicar + "\r\nexit /b 9\r\n"})

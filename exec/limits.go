@@ -21,8 +21,8 @@ type Limits struct {
 	// Processes is how many may exist at a time, the shell included.
 	Processes int
 
-	// LowPriority has the run wait for everything else: nice 19 and idle I/O on Linux, nice 19 on other Unix systems, idle
-	// priority and low I/O priority on Windows.
+	// LowPriority has the run wait for everything else: nice 19, for its session too, and idle I/O on Linux, nice 19 on other
+	// Unix systems, idle priority and low I/O priority on Windows.
 	LowPriority bool
 }
 

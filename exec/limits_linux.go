@@ -2,6 +2,10 @@ package exec
 
 import (
 	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,5 +55,23 @@ func lowerPriority(group int) error {
 	if _, _, errno := unix.Syscall(unix.SYS_IOPRIO_SET, ioprioGroup, uintptr(group), ioprioIdle); errno != 0 {
 		err = errors.Join(err, errno)
 	}
-	return err
+	return errors.Join(err, lowerSession(group))
+}
+
+// lowerSession does for the session what a nice value does inside it. Where the kernel gives each session its share of the
+// processors, which is the default of most distributions, others do not feel the nice values of its members: sched(7), "The
+// autogroup feature". A kernel without it has no such file; one that has it switched off may say EINVAL.
+func lowerSession(leader int) error {
+	f, err := os.OpenFile(filepath.Join("/proc", strconv.Itoa(leader), "autogroup"), os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(strconv.Itoa(lowestNice))
+	if errors.Is(err, unix.EINVAL) {
+		err = nil
+	}
+	return errors.Join(err, f.Close())
 }

@@ -17,6 +17,9 @@ import (
 
 const bom = "\xef\xbb\xbf"
 
+// filePrefix begins the names of staged files.
+const filePrefix = "kanade-"
+
 // staged is the private folder of one run. It exists from the first write on.
 type staged struct {
 	parent string // empty: the platform's own place
@@ -36,7 +39,7 @@ func (s *staged) place(ext string) (string, error) {
 	if err := s.open(); err != nil {
 		return "", fmt.Errorf("stage script: %w", err)
 	}
-	return filepath.Join(s.dir, "kanade-"+randomHex()+ext), nil
+	return filepath.Join(s.dir, filePrefix+randomHex()+ext), nil
 }
 
 // write creates a file of a random name in the folder and returns its path.

@@ -38,7 +38,16 @@ func openParent(dir string) error {
 	return checkOwner(dir)
 }
 
+// checkOwner refuses a link as well: what it leads to has an owner of its own, and whoever made the link can lead it
+// elsewhere.
 func checkOwner(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is a link or a file: remove it, or name the folder itself as the staging folder", dir)
+	}
 	sd, err := windows.GetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
 	if err != nil {
 		return fmt.Errorf("find the owner of %s: %w", dir, err)

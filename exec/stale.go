@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -26,7 +28,8 @@ func (u *inUse) has(dir string) bool {
 var runFolder = regexp.MustCompile(`^` + stagingPrefix + `[0-9a-f]{32}$`)
 
 // CleanStaging removes the staging folders that programs which were killed have left behind: those of this account that
-// were made before the given age, and belong to no run of this Local. Other programs may share the staging folder, so age
+// were made before the given age, and belong to no run of this Local. A folder with nothing but files of other names is
+// none. Other programs may share the staging folder, so age
 // is best longer than any run of theirs; a program that has the folder for itself passes 0. It returns how many it removed.
 func (l *Local) CleanStaging(age time.Duration) (removed int, err error) {
 	parent, err := filepath.Abs(l.stagingParent())
@@ -59,7 +62,16 @@ func (l *Local) stale(e os.DirEntry, dir string, age time.Duration) bool {
 		return false
 	}
 	info, err := e.Info()
-	return err == nil && own(info) && time.Since(info.ModTime()) >= age
+	return err == nil && own(info) && time.Since(info.ModTime()) >= age && holdsScripts(dir)
+}
+
+// holdsScripts tells a folder of ours from one of somebody else's random names: it is empty, or has a file that we have
+// named.
+func holdsScripts(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	return err == nil && (len(entries) == 0 || slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		return strings.HasPrefix(e.Name(), filePrefix)
+	}))
 }
 
 func (l *Local) stagingParent() string {

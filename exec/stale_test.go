@@ -44,6 +44,21 @@ func TestCleanStaging(t *testing.T) {
 	require.FileExists(t, filepath.Join(dir, hex("c")))
 }
 
+// On Windows the names of our folders are plain random numbers, as others may choose them, too.
+func TestCleanStagingSparesWhatIsNotOurs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	others, empty := filepath.Join(dir, stagingPrefix+strings.Repeat("a", 32)), filepath.Join(dir, stagingPrefix+strings.Repeat("b", 32))
+	require.NoError(t, os.Mkdir(others, 0o700))
+	require.NoError(t, os.Mkdir(empty, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(others, "thesis.doc"), nil, 0o600))
+	removed, err := NewLocal(WithStagingDir(dir)).CleanStaging(0)
+	require.NoError(t, err)
+	require.Equal(t, 1, removed)
+	require.FileExists(t, filepath.Join(others, "thesis.doc"))
+	require.NoDirExists(t, empty)
+}
+
 func TestCleanStagingWithoutAFolder(t *testing.T) {
 	t.Parallel()
 	removed, err := NewLocal(WithStagingDir(filepath.Join(t.TempDir(), "gone"))).CleanStaging(0)

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -38,7 +39,7 @@ func signalOtherGroups(session int, sig syscall.Signal) {
 		for _, p := range processes() {
 			if p.session == session && p.group != session && p.alive() && !reached[p.id] {
 				reached[p.id], found = true, true
-				signalMember(p, sig)
+				signalMember(p, sig, unix.PidfdOpen)
 			}
 		}
 		if !found {
@@ -47,14 +48,22 @@ func signalOtherGroups(session int, sig syscall.Signal) {
 	}
 }
 
-// signalMember looks again when it holds the process: the ID may have become another's.
-func signalMember(p procStat, sig syscall.Signal) {
-	fd, err := unix.PidfdOpen(p.id, 0)
-	if err != nil {
+// signalMember looks again when it holds the process: the ID may have become another's. Where a process cannot be held
+// (a kernel before 5.3, a filter of system calls, no descriptor left) the look alone has to do.
+func signalMember(p procStat, sig syscall.Signal, hold func(id, flags int) (fd int, err error)) {
+	fd, err := hold(p.id, 0)
+	if errors.Is(err, unix.ESRCH) {
 		return // gone
 	}
-	defer func() { _ = unix.Close(fd) }()
-	if now, ok := readStat(p.id); ok && now.session == p.session {
+	if err == nil {
+		defer func() { _ = unix.Close(fd) }()
+	}
+	now, ok := readStat(p.id)
+	switch {
+	case !ok || now.session != p.session:
+	case err == nil:
 		_ = unix.PidfdSendSignal(fd, sig, nil, 0)
+	default:
+		_ = unix.Kill(p.id, sig)
 	}
 }

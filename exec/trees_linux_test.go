@@ -13,15 +13,19 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
-// Jobs of "set -m" and children of timeout(1) lead process groups of their own in the session.
+// Children of timeout(1) and jobs of an interactive shell lead process groups of their own in the session.
 func TestOtherGroupsAreKilled(t *testing.T) {
 	t.Parallel()
-	for _, how := range []string{"set -m\n%s &\nwait", "timeout 1000 %s", "(set -m; (%s &) & wait)"} {
+	child := []string{"parent", "", "child", "stubborn", "grandchild"}
+	apart := append([]string{"apart"}, child...)
+	for how, words := range map[string][]string{"%s &\nwait": apart, "timeout 1000 %s": child, "((%s &) & wait)": apart} {
 		b := newBoard(t)
+		words[len(words)-4] = b.address()
 		ctx, cancel := context.WithCancel(t.Context())
-		s := native(fmt.Sprintf(how, helperCommand("parent", b.address(), "child", "stubborn", "grandchild")) + "\nsleep 1000\n")
+		s := native(fmt.Sprintf(how, helperCommand(words...)) + "\nsleep 1000\n")
 		running := start(ctx, t, s, WithKillGrace(100*time.Millisecond), WithDrainGrace(patience))
 		peers := b.await("child", "grandchild")
 		cancel()
@@ -39,13 +43,30 @@ func TestOtherGroupsGetTheGrace(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	s := native("set -m\n" + helperCommand("graceful", b.address(), "child") + " >/dev/null 2>&1 &\nwait\n")
+	s := native(helperCommand("apart", "graceful", b.address(), "child") + " >/dev/null 2>&1 &\nwait\n")
 	running := start(ctx, t, s, WithKillGrace(patience))
 	child := b.await("child")[0]
 	cancel()
 	require.Equal(t, "term", child.line())
 	child.dismiss()
 	require.Equal(t, EndCanceled, running.outcome().End)
+}
+
+// Where a process cannot be held while it is looked at, it is signalled all the same; one that has gone is not.
+func TestMembersThatCannotBeHeld(t *testing.T) {
+	t.Parallel()
+	cmd := osexec.Command("sleep", "60")
+	cmd.SysProcAttr = sessionAttr()
+	require.NoError(t, cmd.Start())
+	p, ok := readStat(cmd.Process.Pid)
+	require.True(t, ok)
+	answer := func(err error) func(int, int) (int, error) { return func(int, int) (int, error) { return -1, err } }
+	signalMember(p, unix.SIGKILL, answer(unix.ESRCH))
+	other := p
+	other.session++
+	signalMember(other, unix.SIGKILL, answer(unix.ENOSYS))
+	signalMember(p, unix.SIGTERM, answer(unix.ENOSYS))
+	require.ErrorContains(t, cmd.Wait(), "signal: terminated")
 }
 
 // A double fork loses its parent, not its session.

@@ -89,7 +89,10 @@ func (r *runs) kill(execID string) []Key {
 	return keys
 }
 
+// remember keeps one kill an execution: a backend that repeats one must not push
+// out those of others.
 func (r *runs) remember(execID string) {
+	r.early = slices.DeleteFunc(r.early, func(k earlyKill) bool { return k.execID == execID })
 	if len(r.early) == maxEarlyKills {
 		r.early = slices.Delete(r.early, 0, 1)
 	}

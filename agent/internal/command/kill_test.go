@@ -70,6 +70,19 @@ func TestAKillDuringTheAdmissionIsNotLost(t *testing.T) {
 	})
 }
 
+// A backend that repeats a kill does not push out that of another command.
+func TestRepeatedKillsPushOutNoOther(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		b.service.Kill("exec-r")
+		for range 2 * maxEarlyKills {
+			b.service.Kill("exec-other")
+		}
+		b.send(request("r"))
+		require.EqualValues(t, -1, b.result("r").ExitCode)
+		require.Empty(t, b.starts())
+	})
+}
+
 // A kill between arm and push finds no queue entry; the answer then waits for
 // the whole jitter, although "one that waits is answered at once".
 func TestAKillDuringTheCommitIsAnsweredAtOnce(t *testing.T) {
