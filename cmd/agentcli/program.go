@@ -101,15 +101,23 @@ func (p *program) stop(again <-chan os.Signal) error {
 	p.cancel()
 	budget := time.NewTimer(p.budget)
 	defer budget.Stop()
-	select {
-	case <-p.done:
-		return p.err
-	case s := <-again:
-		return &exitError{code: ExitForced, err: fmt.Errorf("%v: %w", s, errForced)}
-	case <-budget.C:
-		return fmt.Errorf("%w (%v)", errStopBudget, p.budget)
+	for began := time.Now(); ; {
+		select {
+		case <-p.done:
+			return p.err
+		case s := <-again:
+			if time.Since(began) >= echo {
+				return &exitError{code: ExitForced, err: fmt.Errorf("%v: %w", s, errForced)}
+			}
+		case <-budget.C:
+			return fmt.Errorf("%w (%v)", errStopBudget, p.budget)
+		}
 	}
 }
+
+// echo is within what a second signal is the first one: timeout(1) and some shells
+// send it to the process and to its group.
+const echo = 500 * time.Millisecond
 
 // atTerminal runs the agent until it ends, ctx ends or a signal comes. The
 // first signal stops it in its phases, the second one at once.

@@ -106,6 +106,7 @@ func TestAtTerminal(t *testing.T) {
 		takes   time.Duration
 	}{
 		"one signal":         {agent: stubborn(2 * time.Second), signals: []time.Duration{time.Second}, takes: 3 * time.Second},
+		"the same twice":     {agent: stubborn(2 * time.Second), signals: []time.Duration{time.Second, time.Second + echo/2}, takes: 3 * time.Second},
 		"second signal":      {agent: stubborn(9 * time.Second), signals: []time.Duration{time.Second, 4 * time.Second}, want: errForced, code: ExitForced, takes: 4 * time.Second},
 		"beyond the budget":  {agent: stubborn(time.Minute), signals: []time.Duration{time.Second}, want: errStopBudget, code: ExitError, takes: 21 * time.Second},
 		"ends with an error": {agent: func(context.Context) error { return broken }, want: broken, code: ExitError},

@@ -2,9 +2,11 @@ package agentcli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/kardianos/service"
@@ -54,14 +56,10 @@ func NewCommand(b Brand, opts ...agent.Option) *cobra.Command {
 }
 
 // Main runs the program with the process's arguments and returns its exit
-// code. An error goes to standard error, on one line.
+// code. An error goes to standard error, on one line, and with --json, where
+// nothing else was said, to standard output as an object too.
 func Main(b Brand, opts ...agent.Option) int {
-	cmd := NewCommand(b, opts...)
-	err := cmd.ExecuteContext(context.Background())
-	if err != nil && err.Error() != "" {
-		fmt.Fprintf(os.Stderr, "%s: %s\n", cmd.Name(), oneLine(err))
-	}
-	return ExitCode(err)
+	return execute(NewCommand(b, opts...), os.Args[1:], os.Stdout, os.Stderr)
 }
 
 func (t tree) command() *cobra.Command {
@@ -79,7 +77,7 @@ func (t tree) command() *cobra.Command {
 		return run(cmd, args)
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(usageError)
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(t.runCommand(), t.versionCommand(), t.installCommand(), t.uninstallCommand(),
 		t.startCommand(), t.stopCommand(), t.restartCommand(), t.statusCommand(), t.outboxCommand(),
 		t.configCommand(), t.doctorCommand(), t.inventoryCommand(), t.collectCommand())
@@ -119,4 +117,16 @@ func noArguments(cmd *cobra.Command, args []string) error {
 
 func usageError(cmd *cobra.Command, err error) error {
 	return &exitError{code: ExitUsage, err: fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
+}
+
+// flagError is in words of the command line, not of the package that parses it.
+func flagError(cmd *cobra.Command, err error) error {
+	if number, ok := errors.AsType[*strconv.NumError](err); ok {
+		what := "it is no whole number"
+		if errors.Is(number, strconv.ErrRange) {
+			what = "it is too large"
+		}
+		err = errors.New(strings.Replace(err.Error(), number.Error(), what, 1))
+	}
+	return usageError(cmd, err)
 }
