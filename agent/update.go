@@ -36,7 +36,8 @@ type UpdateTimes = update.Times
 type Updater struct {
 	// Executable is the path of the program; empty: the one that runs.
 	Executable string
-	// Name is the program's name in signed manifests; empty: kanade-agent.
+	// Name is the program's name in signed manifests, and in the report of a self-test
+	// that gives one; empty: kanade-agent.
 	Name string
 	// Keys are trusted to sign releases; one signature is enough. As long as there
 	// are none, every release is taken that the store holds.
@@ -91,7 +92,24 @@ func CountStart(executable string) error {
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
+	if install.Replaced() {
+		return fmt.Errorf("agent: %w", ErrRestart)
+	}
 	if err := install.CountStart(time.Now()); err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	return nil
+}
+
+// UncountStart takes back what [CountStart] has counted, for a program that finds in
+// its configuration that it is not to update itself: nobody would confirm a release
+// that is on probation, and starts that count would take it back.
+func UncountStart(executable string) error {
+	install, err := update.InstallOf(executable)
+	if err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	if err := install.UncountStart(); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
 	return nil
@@ -113,6 +131,9 @@ func (a *Agent) countStart() error {
 		}
 	}
 	install, err := update.InstallOf(u.Executable)
+	if err == nil && install.Replaced() {
+		return fmt.Errorf("agent: %w", ErrRestart) // it was said before, to a program that ran on
+	}
 	if err == nil {
 		err = install.Guard(&a.guard)
 	}
@@ -129,11 +150,7 @@ func (a *Agent) uncounted(ended error) error {
 	if u == nil || !errors.Is(ended, ErrStateLocked) {
 		return ended
 	}
-	install, err := update.InstallOf(u.Executable)
-	if err == nil {
-		err = install.UncountStart()
-	}
-	if err != nil {
+	if err := UncountStart(u.Executable); err != nil {
 		a.log.Warn("this start counts against a release that is not confirmed yet", "error", err)
 	}
 	return ended

@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
@@ -140,4 +141,49 @@ func TestASecondAgentDoesNotCountAgainstARelease(t *testing.T) {
 		require.Equal(t, "probation", u.Phase)
 		require.Equal(t, 1, u.Starts)
 	}
+}
+
+// onProbation makes the executable a release with that many starts, and "former" the
+// one that ran before.
+func onProbation(t *testing.T, path string, starts int) {
+	sum := func(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
+	require.NoError(t, os.WriteFile(path+".last-good", []byte("former"), 0o700))
+	require.NoError(t, os.WriteFile(path+".update.json", fmt.Appendf(nil,
+		`{"format":1,"plan":{"phase":"probation","from":"1","to":"2","from_sha256":%q,"to_sha256":%q,"starts":%d,"since":"2026-05-01T12:00:00Z"}}`,
+		sum("former"), sum("program"), starts), 0o600))
+}
+
+// A program that runs on after its executable was replaced is not what is there now:
+// as an agent it would confirm a release that never ran.
+func TestAProgramThatWasReplacedIsNoAgentAnyMore(t *testing.T) {
+	t.Parallel()
+	path := executable(t)
+	onProbation(t, path, 3)
+	require.ErrorIs(t, agent.CountStart(path), agent.ErrRestart)
+	require.ErrorIs(t, agent.CountStart(path), agent.ErrRestart)
+	for _, counted := range []bool{false, true} {
+		a, err := agent.New(newConfig(t, "nats://127.0.0.1:1"), agent.WithUpdater(agent.Updater{Executable: path, StartCounted: counted}))
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		require.ErrorIs(t, a.Run(ctx), agent.ErrRestart)
+		require.NoError(t, ctx.Err())
+	}
+	u, err := agent.ReadUpdates(path)
+	require.NoError(t, err)
+	require.Equal(t, "rollback", u.Phase, "the next process settles it")
+}
+
+func TestStartsAreUncounted(t *testing.T) {
+	t.Parallel()
+	path := executable(t)
+	onProbation(t, path, 1)
+	for range 5 {
+		require.NoError(t, agent.CountStart(path))
+		require.NoError(t, agent.UncountStart(path))
+	}
+	u, err := agent.ReadUpdates(path)
+	require.NoError(t, err)
+	require.Equal(t, 1, u.Starts)
+	require.Error(t, agent.UncountStart(filepath.Join(t.TempDir(), "gone")))
 }

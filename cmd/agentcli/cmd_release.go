@@ -73,8 +73,10 @@ func keygen(out io.Writer, path string) error {
 		return err
 	}
 	for _, f := range []string{path + ".key", path + ".pub"} {
-		if _, err := os.Lstat(f); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(f); err == nil {
 			return fmt.Errorf("%s is there already; give another --out", f)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w; give another --out", err)
 		}
 	}
 	if err := writeNew(path+".key", private, 0o600); err != nil {
@@ -110,11 +112,17 @@ func (t tree) signCommand() *cobra.Command {
 		Short: "Write the signed manifest of a release",
 		Long: `Writes <executable>` + manifestSuffix + `. Sign the executable itself (Authenticode) before: the
 manifest holds the digest of the file as it is. System and processor are read from
-the file.`,
+the file. --version must be what the executable itself says it is (its verb
+version): hosts refuse any other. --minimum-version is at most --version.`,
 		Example: t.examples("release sign ./kanade-agent --version 1.4.0 --key fleet.key",
 			"release sign kanade-agent.exe --version 1.4.0 --minimum-version 1.2.0 --key old.key --key new.key"),
 		Args: oneExecutable,
-		RunE: func(_ *cobra.Command, args []string) error { return opts.sign(args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if opts.release.Version == "" || len(opts.keys) == 0 {
+				return usageError(cmd, errors.New("sign needs --version and --key"))
+			}
+			return opts.sign(cmd.OutOrStdout(), args[0])
+		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
@@ -127,10 +135,7 @@ the file.`,
 	return cmd
 }
 
-func (o signOptions) sign(executable string) error {
-	if o.release.Version == "" || len(o.keys) == 0 {
-		return &exitError{code: ExitUsage, err: errors.New("sign needs --version and --key")}
-	}
+func (o signOptions) sign(stdout io.Writer, executable string) error {
 	r, err := agent.DescribeRelease(executable)
 	if err != nil {
 		return err
@@ -156,10 +161,22 @@ func (o signOptions) sign(executable string) error {
 	if out == "" {
 		out = executable + manifestSuffix
 	}
-	if o.force {
-		return os.WriteFile(out, manifest, 0o644)
+	if err := o.write(out, manifest); err != nil {
+		return err
 	}
-	return writeNew(out, manifest, 0o644)
+	_, err = fmt.Fprintf(stdout, "%s written: %s %s for %s-%s\n", out, r.Name, r.Version, r.OS, r.Arch)
+	return err
+}
+
+func (o signOptions) write(path string, manifest []byte) error {
+	if o.force {
+		return os.WriteFile(path, manifest, 0o644)
+	}
+	err := writeNew(path, manifest, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w; --force overwrites it", err)
+	}
+	return err
 }
 
 type verifyOptions struct {
@@ -179,7 +196,12 @@ is about this very file.
 Exit codes: 0 it is, 1 it is not, or a file cannot be read.`,
 		Example: t.examples("release verify ./kanade-agent --key fleet.pub", "release verify kanade-agent.exe --key fleet.pub --json"),
 		Args:    oneExecutable,
-		RunE:    func(cmd *cobra.Command, args []string) error { return opts.verify(cmd.OutOrStdout(), args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(opts.keys) == 0 {
+				return usageError(cmd, errors.New("verify needs --key: without one anybody could have signed"))
+			}
+			return opts.verify(cmd.OutOrStdout(), args[0])
+		},
 	}
 	cmd.Flags().StringArrayVar(&opts.keys, "key", nil, "`file` with a public key; repeat it for more")
 	cmd.Flags().StringVar(&opts.manifest, "manifest", "", "`file` with the manifest; default: <executable>"+manifestSuffix)
@@ -188,9 +210,6 @@ Exit codes: 0 it is, 1 it is not, or a file cannot be read.`,
 }
 
 func (o verifyOptions) verify(out io.Writer, executable string) error {
-	if len(o.keys) == 0 {
-		return &exitError{code: ExitUsage, err: errors.New("verify needs --key: without one anybody could have signed")}
-	}
 	var keys []ed25519.PublicKey
 	for _, path := range o.keys {
 		key, err := readPublicKey(path)
@@ -223,6 +242,9 @@ func readManifest(executable, path string, keys []ed25519.PublicKey) (manifest [
 		path = executable + manifestSuffix
 	}
 	text, err := readBounded(path, agent.MaxReleaseManifest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, r, fmt.Errorf("%w; release sign writes it, --manifest names another", err)
+	}
 	if err != nil {
 		return nil, r, err
 	}

@@ -27,7 +27,7 @@ func (t tree) publishCommand() *cobra.Command {
 		Long: `Puts the executable into the object store agent_releases, as
 <version>-<os>-<arch>, with the manifest as its metadata. Hosts take it when their
 settings want that version (target_version). Broker and credentials are given as
-for run.
+for run; a broker that does not answer is tried for 30 seconds.
 
 A release without a manifest needs --unsigned-version; only hosts without keys, or
 with --update any, take it.`,
@@ -35,7 +35,10 @@ with --update any, take it.`,
 			"release publish kanade-agent.exe --unsigned-version 1.4.0 --nats-url nats://broker:4222"),
 		Args: oneExecutable,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return t.publishRelease(cmd.Context(), cmd.OutOrStdout(), args[0], opts)
+			waiting := newPatience(cmd.ErrOrStderr(), "publishing")
+			defer waiting.end()
+			out, log := waiting.over(cmd.OutOrStdout()), agent.WithLogger(waiting.log(cmd.ErrOrStderr()))
+			return t.publishRelease(cmd.Context(), out, args[0], opts, log)
 		},
 	}
 	opts.addFlags(cmd)
@@ -45,7 +48,7 @@ with --update any, take it.`,
 	return cmd
 }
 
-func (t tree) publishRelease(ctx context.Context, out io.Writer, executable string, opts publishOptions) error {
+func (t tree) publishRelease(ctx context.Context, out io.Writer, executable string, opts publishOptions, log agent.Option) error {
 	upload, err := opts.upload(executable, t.brand.Use)
 	if err != nil {
 		return err
@@ -56,7 +59,7 @@ func (t tree) publishRelease(ctx context.Context, out io.Writer, executable stri
 	}
 	found.config.Version = t.brand.Version
 	config, options := found.identified()
-	object, err := agent.PublishRelease(ctx, config, upload, slices.Concat(options, t.options)...)
+	object, err := agent.PublishRelease(ctx, config, upload, slices.Concat([]agent.Option{log}, options, t.options)...)
 	if err != nil {
 		return err
 	}

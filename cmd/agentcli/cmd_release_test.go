@@ -23,7 +23,7 @@ func release(t *testing.T, args ...string) (string, error) {
 	cmd := NewCommand(Brand{Version: "1.0.0"})
 	cmd.SetArgs(append([]string{"release"}, args...))
 	cmd.SetOut(&out)
-	cmd.SetErr(&out)
+	cmd.SetErr(t.Output())
 	err := cmd.ExecuteContext(t.Context())
 	return out.String(), err
 }

@@ -21,19 +21,22 @@ func (t tree) selfTestCommand() *cobra.Command {
 		Long: `Reads the configuration that run would have, connects to the broker, reads the
 settings there, and prints one JSON object: name, version, os, arch, connected,
 settings. It changes nothing and works beside a running agent, which starts a new
-release this way before it takes it.
+release this way before it takes it. A broker that does not answer is tried for 30
+seconds.
 
 Exit codes: 0 it could run here, 1 it could not.`,
 		Example: t.examples("selftest", "selftest --config ./agent.toml"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return t.selfTest(cmd.Context(), cmd.OutOrStdout(), opts)
+			waiting := newPatience(cmd.ErrOrStderr(), "connecting")
+			defer waiting.end()
+			return t.selfTest(cmd.Context(), waiting.over(cmd.OutOrStdout()), opts, agent.WithLogger(waiting.log(cmd.ErrOrStderr())))
 		},
 	}
 	opts.addFlags(cmd)
 	return cmd
 }
 
-func (t tree) selfTest(ctx context.Context, out io.Writer, opts runOptions) error {
+func (t tree) selfTest(ctx context.Context, out io.Writer, opts runOptions, log agent.Option) error {
 	around := t.around.remembering()
 	found, err := load(opts.flags, around)
 	if err != nil {
@@ -44,7 +47,7 @@ func (t tree) selfTest(ctx context.Context, out io.Writer, opts runOptions) erro
 		return err
 	}
 	config, options := found.identified()
-	report, err := agent.SelfTest(ctx, config, slices.Concat(options, t.options)...)
+	report, err := agent.SelfTest(ctx, config, slices.Concat([]agent.Option{log}, options, t.options)...)
 	report.Name = t.brand.Use
 	if encodeErr := json.NewEncoder(out).Encode(report); encodeErr != nil && err == nil {
 		err = encodeErr

@@ -2,8 +2,11 @@ package agentcli
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -87,4 +90,34 @@ func TestAReleaseIsTriedWithTheSameFlags(t *testing.T) {
 	alone, _, err := NewCommand(Brand{}).Find([]string{"run"})
 	require.NoError(t, err)
 	require.Empty(t, verbsAbove(alone))
+}
+
+// offEnv makes this test a program whose configuration switches updates off.
+const offEnv = "KANADE_TEST_UPDATES_OFF"
+
+func TestAHostThatUpdatesNoMoreKeepsWhatRuns(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(offEnv) != "" {
+		r := &running{tree: tree{brand: Brand{SelfUpdate: true}.withDefaults(), around: testSurroundings(t, nil)}, logs: silentLogs()}
+		opts, err := r.updaterOptions(updateConfig{Releases: updateOff}, nil)
+		require.NoError(t, err)
+		require.Empty(t, opts)
+		return
+	}
+	self, err := os.Executable()
+	require.NoError(t, err)
+	data, err := os.ReadFile(self)
+	require.NoError(t, err)
+	program := filepath.Join(t.TempDir(), "agent.exe")
+	require.NoError(t, os.WriteFile(program, data, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(program), "agent.update.json"), fmt.Appendf(nil,
+		`{"format":1,"plan":{"phase":"probation","from":"1","to":"2","from_sha256":"aa","to_sha256":"%x","starts":2}}`, sha256.Sum256(data)), 0o600))
+	child := exec.CommandContext(t.Context(), program, "-test.run=^TestAHostThatUpdatesNoMoreKeepsWhatRuns$")
+	child.Env = append(os.Environ(), offEnv+"=1")
+	said, err := child.CombinedOutput()
+	require.NoError(t, err, string(said))
+	u, err := agent.ReadUpdates(program)
+	require.NoError(t, err)
+	require.Equal(t, "probation", u.Phase)
+	require.Equal(t, 1, u.Starts, "the start counts for nothing")
 }

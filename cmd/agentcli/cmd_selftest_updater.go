@@ -94,8 +94,12 @@ func readPublicKey(path string) (ed25519.PublicKey, error) {
 // configuration of the next release too.
 func (r *running) updaterOptions(c updateConfig, environment []string) ([]agent.Option, error) {
 	u, err := updaterOf(c, r.around.dirs, r.brand)
-	if err != nil || u == nil {
+	if err != nil {
 		return nil, err
+	}
+	if u == nil {
+		r.uncountStart()
+		return nil, nil
 	}
 	u.SelfTestArgs = append(slices.Clone(r.verbs), selfTestVerb)
 	for _, flag := range slices.Sorted(maps.Keys(r.flags)) {
@@ -118,6 +122,17 @@ func (t tree) countStart() error {
 	}
 	fmt.Fprintf(os.Stderr, "%s: the start of this release was not counted: %s\n", t.brand.Use, oneLine(err))
 	return nil
+}
+
+// uncountStart is for a host that does not update itself any more: whatever ran when
+// that was decided stays.
+func (r *running) uncountStart() {
+	if !r.brand.SelfUpdate {
+		return
+	}
+	if err := agent.UncountStart(""); err != nil {
+		r.logs.all.Warn("this start counts against a release that is not confirmed yet", "error", err)
+	}
 }
 
 // verbsAbove are the verbs between the program and run.

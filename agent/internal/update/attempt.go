@@ -52,14 +52,25 @@ func (s *Service) prepare(ctx context.Context, target string, first bool) error 
 	if err := s.refused[c.key()]; err != nil {
 		return err
 	}
-	err = s.obtain(ctx, c)
+	sum, err := s.obtain(ctx, c)
 	if isRefusal(err) && ctx.Err() == nil {
-		s.refused[c.key()] = err
+		s.refuse(c, err)
 	}
 	if err != nil {
 		return errors.Join(err, s.cfg.Install.remove(s.cfg.Install.staged()))
 	}
-	return s.plan(ctx, c)
+	return s.plan(ctx, c, sum)
+}
+
+// maxRefused bounds what is remembered of refusals; what is forgotten is examined
+// again.
+const maxRefused = 64
+
+func (s *Service) refuse(c candidate, why error) {
+	if len(s.refused) >= maxRefused {
+		clear(s.refused)
+	}
+	s.refused[c.key()] = why
 }
 
 // linger waits for settings that are known to be of now, then the jitter, and for an

@@ -39,9 +39,17 @@ func (i Install) CountStart(now time.Time) error {
 		return i.countRelease(r, now)
 	case r.Plan.FromSHA256:
 		r.endedWith(now)
-	default: // somebody has installed another one
-		r.refuse("another executable was installed in its place", false)
+	default:
+		return i.giveWay(r)
 	}
+	r.Plan = nil
+	return i.save(r)
+}
+
+// giveWay ends a plan whose executable is another one by now, which somebody has
+// installed.
+func (i Install) giveWay(r record) error {
+	r.refuse("another executable was installed in its place", false)
 	r.Plan = nil
 	return i.save(r)
 }
@@ -62,9 +70,13 @@ func (r *record) endedWith(now time.Time) {
 		r.ended(&r.LastRollback, now)
 		r.tell(kindRolledBack, r.Plan.Reason)
 	case phaseProbation:
-		r.refuse("the former executable was put back by hand", false)
+		r.Plan.Reason = "the former executable is back: by hand, or because nothing could be written down"
+		r.refuse(r.Plan.Reason, false)
+		r.ended(&r.LastRollback, now)
+		r.tell(kindRolledBack, r.Plan.Reason)
 	default:
-		r.tell(kindNotSwapped, "the agent was stopped before the executable was replaced")
+		r.untry()
+		r.tell(kindNotSwapped, "the agent ended before the executable was replaced, or the disk was too full to count the release's start")
 	}
 }
 
@@ -102,8 +114,8 @@ func (i Install) UncountStart() error {
 // say: a rename needs no room, and a release that ends at once would be started for
 // ever. The record still has the try.
 func (i Install) withoutCount(p plan, why error) error {
-	if kept, err := i.digest(i.lastGood()); err != nil || kept != p.FromSHA256 {
-		return why
+	if kept, err := i.holds(i.lastGood(), p.FromSHA256); err != nil || !kept {
+		return errors.Join(why, err)
 	}
 	if err := i.swapIn(i.lastGood()); err != nil {
 		return errors.Join(why, err)
@@ -112,17 +124,29 @@ func (i Install) withoutCount(p plan, why error) error {
 }
 
 // rollBack takes the last good executable back. Where there is none the release
-// stays, which is better than nothing.
+// stays, which is better than nothing; and so does what somebody has installed over
+// it. Where it cannot be told, the plan stays for the next start.
 func (i Install) rollBack(r record, reason string, never bool) error {
+	switch running, err := i.running(); {
+	case err != nil || running == r.Plan.ToSHA256: // one that cannot be read needs the last good one, too
+	case running == r.Plan.FromSHA256:
+		return ErrRestart
+	default:
+		return i.giveWay(r)
+	}
 	r.refuse(reason, never)
-	if kept, err := i.digest(i.lastGood()); err != nil || kept != r.Plan.FromSHA256 {
+	kept, err := i.holds(i.lastGood(), r.Plan.FromSHA256)
+	if err != nil {
+		return fmt.Errorf("update: roll back: read %s: %w", i.lastGood(), err)
+	}
+	if !kept {
 		r.tell(kindRefused, reason+"; it stays, because "+i.lastGood()+" is not the executable that ran before")
 		r.Plan = nil
 		return i.save(r)
 	}
 	r.Plan.Phase, r.Plan.Reason = phaseRollback, reason
 	if err := i.save(r); err != nil {
-		return err
+		return i.withoutCount(*r.Plan, err)
 	}
 	if err := i.swapIn(i.lastGood()); err != nil {
 		return fmt.Errorf("update: roll back: %w", err)

@@ -2,6 +2,7 @@ package update
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -49,7 +50,11 @@ type candidate struct {
 	signed *Release
 }
 
-func (c candidate) key() string { return c.target + " " + c.info.Digest }
+// key is of the bytes and of what is said of them: the same object with another
+// manifest is another candidate.
+func (c candidate) key() string {
+	return fmt.Sprintf("%s %.100s %x", c.target, c.info.Digest, sha256.Sum256([]byte(c.info.Metadata[ManifestKey])))
+}
 
 // spare is how much space an update leaves free.
 const spare = 16 << 20

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,13 +34,17 @@ func serviceOn(t *testing.T, change func(*Config)) (*Service, *jstest.Fake) {
 }
 
 func upload(t *testing.T, fake *jstest.Fake, name, data string) {
+	uploadWith(t, fake, jetstream.ObjectMeta{Name: name}, data)
+}
+
+func uploadWith(t *testing.T, fake *jstest.Fake, meta jetstream.ObjectMeta, data string) {
 	js := fake.JetStream()
 	store, err := js.ObjectStore(t.Context(), wire.StoreAgentReleases)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		store, err = js.CreateObjectStore(t.Context(), jetstream.ObjectStoreConfig{Bucket: wire.StoreAgentReleases})
 	}
 	require.NoError(t, err)
-	_, err = store.PutBytes(t.Context(), name, []byte(data))
+	_, err = store.Put(t.Context(), meta, strings.NewReader(data))
 	require.NoError(t, err)
 }
 
@@ -159,12 +164,14 @@ func TestReportsOfReleases(t *testing.T) {
 		ok      bool
 		refused bool // for good
 	}{
-		"good":          {good, nil, true, false},
-		"another":       {Report{Version: "3", OS: "linux", Arch: "x86_64", Connected: true, Settings: true}, nil, false, true},
-		"other system":  {Report{Version: "2", OS: "macos", Arch: "x86_64", Connected: true, Settings: true}, nil, false, true},
-		"not connected": {Report{Version: "2", OS: "linux", Arch: "x86_64"}, nil, false, false},
-		"no settings":   {Report{Version: "2", OS: "linux", Arch: "x86_64", Connected: true}, nil, false, false},
-		"failed":        {Report{}, errors.New("exit status 2"), false, false},
+		"good":           {good, nil, true, false},
+		"another":        {Report{Version: "3", OS: "linux", Arch: "x86_64", Connected: true, Settings: true}, nil, false, true},
+		"other program":  {Report{Name: "backend", Version: "2", OS: "linux", Arch: "x86_64", Connected: true, Settings: true}, nil, false, true},
+		"without a name": {Report{Version: "2", OS: "linux", Arch: "x86_64", Connected: true, Settings: true}, nil, true, false},
+		"other system":   {Report{Version: "2", OS: "macos", Arch: "x86_64", Connected: true, Settings: true}, nil, false, true},
+		"not connected":  {Report{Version: "2", OS: "linux", Arch: "x86_64"}, nil, false, false},
+		"no settings":    {Report{Version: "2", OS: "linux", Arch: "x86_64", Connected: true}, nil, false, false},
+		"failed":         {Report{}, errors.New("exit status 2"), false, false},
 	} {
 		s, _ := serviceOn(t, func(c *Config) {
 			c.SelfTest = func(context.Context, string) (Report, error) { return tc.report, tc.err }

@@ -12,6 +12,10 @@
 //     it was tried. A release that was tried and not confirmed three times is not
 //     tried again; one that ended three times before it was confirmed, never. The
 //     count is kept with the plan in one file, so that no order of events loses it.
+//     Tries that did not come to the swap say nothing about the release: they make
+//     the pauses longer, up to 32 times the first one.
+//   - What is planned and swapped in are the bytes that were verified, in a file of
+//     that name and not behind a link.
 //   - The executable is replaced by one rename. (On Windows, where one that runs can
 //     be renamed but not replaced, by two, and the first is undone if the second
 //     fails.)
@@ -28,10 +32,15 @@
 //	agent.new[.exe]        what was fetched, until it is swapped in
 //	agent.last-good[.exe]  what ran before
 //	agent.old.exe          the running one that was moved aside (Windows)
+//	agent.older.exe        the same, where agent.old.exe still runs
 //	agent.update.json      the plan, the releases that were tried, the floor
 //
 // # Limits
 //
+//   - Whoever may write in the executable's folder decides what runs: between the
+//     last look at a file and its rename it can be exchanged.
+//   - A record that cannot be read stops updates until somebody mends or removes it.
+//   - On Windows, what a release starts during its self-test outlives it.
 //   - One executable belongs to one agent that updates.
 //   - A release that dies before [Install.CountStart] is not seen by it, and one that
 //     hangs before [Install.Guard] is not ended. The start by which the release proves

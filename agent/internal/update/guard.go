@@ -12,6 +12,7 @@ import (
 type Guard struct {
 	mu    sync.Mutex
 	timer *time.Timer
+	end   func(why string) // for tests; nil: a panic
 }
 
 // Arm has the process end within that time, unless Arm or [Guard.Stop] is called
@@ -29,8 +30,13 @@ func (g *Guard) Arm(within time.Duration, why string, before func() error) {
 		if before != nil {
 			why = fmt.Sprintf("%s; %v", why, before())
 		}
+		why = fmt.Sprintf("update: %s within %v; the process ends, to be started again", why, within)
+		if g.end != nil {
+			g.end(why)
+			return
+		}
 		debug.SetTraceback("all")
-		panic(fmt.Sprintf("update: %s within %v; the process ends, to be started again", why, within))
+		panic(why)
 	})
 }
 

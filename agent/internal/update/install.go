@@ -23,8 +23,8 @@ type Install struct {
 }
 
 // InstallOf is the installation of an executable; an empty path stands for the one
-// that runs. It is to be asked before that is replaced: on Linux it has no name
-// afterwards.
+// that runs. It is to be asked before that is moved away: afterwards it may have no
+// name.
 func InstallOf(path string) (Install, error) {
 	var err error
 	if path == "" {
@@ -57,6 +57,7 @@ func (i Install) beside(mark string) string {
 func (i Install) staged() string   { return i.beside("new") }
 func (i Install) lastGood() string { return i.beside("last-good") }
 func (i Install) aside() string    { return i.beside("old") }
+func (i Install) farAside() string { return i.beside("older") }
 func (i Install) folder() string   { return filepath.Dir(i.Path) }
 
 func (i Install) recordPath() string {
@@ -76,6 +77,26 @@ func (i Install) digest(path string) (string, error) {
 		return "", err
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// holds says whether these bytes are in a file of that name. What only leads to them
+// does not count: a link may lead to others tomorrow. An error says that it could not
+// be found out.
+func (i Install) holds(path, sha256 string) (bool, error) {
+	leads := false
+	err := atomicfile.EachEntry(i.FS, i.folder(), func(e fs.DirEntry) error {
+		// Windows has regular files with peculiarities, and names in any case.
+		leads = leads || strings.EqualFold(e.Name(), filepath.Base(path)) && e.Type()&^fs.ModeIrregular != 0
+		return nil
+	})
+	if err != nil || leads {
+		return false, err
+	}
+	sum, err := i.digest(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return sum == sha256, err
 }
 
 // mode is that of the executable: what replaces it has the same.
@@ -136,7 +157,7 @@ func (i Install) keepLastGood() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("update: read %s: %w", i.Path, err)
 	}
-	if kept, err := i.digest(i.lastGood()); err == nil && kept == running {
+	if kept, err := i.holds(i.lastGood(), running); err == nil && kept {
 		return running, nil
 	}
 	if err := i.copy(i.Path, i.lastGood()); err != nil {

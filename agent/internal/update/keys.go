@@ -1,6 +1,7 @@
 package update
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -74,12 +75,14 @@ func decodePEM(kind string, data []byte) ([]byte, error) {
 	if len(data) > MaxKey {
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrKey, MaxKey)
 	}
-	block, _ := pem.Decode(data)
+	block, rest := pem.Decode(data)
 	switch {
 	case block == nil:
 		return nil, fmt.Errorf("%w: it is not PEM", ErrKey)
 	case block.Type != kind:
 		return nil, fmt.Errorf("%w: it holds a %.40q, not a %q", ErrKey, block.Type, kind)
+	case len(bytes.TrimSpace(rest)) > 0:
+		return nil, fmt.Errorf("%w: something follows the first key; each key has a file of its own", ErrKey)
 	}
 	return block.Bytes, nil
 }

@@ -104,6 +104,9 @@ func (r Release) Validate() error {
 	if r.Size < 1 || r.Size > MaxRelease {
 		return fmt.Errorf("%w: size: %d is not from 1 to %d", ErrManifest, r.Size, MaxRelease)
 	}
+	if r.MinimumVersion != "" && compareVersions(r.Version, r.MinimumVersion) < 0 {
+		return fmt.Errorf("%w: minimum_version: %s is newer than the release, %s; a host that runs it could take no release between the two", ErrManifest, r.MinimumVersion, r.Version)
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package update
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -19,29 +20,38 @@ import (
 var ErrMislabelled = errors.New("update: the release calls itself something else")
 
 // obtain brings a candidate to its place beside the executable and makes sure of it.
-func (s *Service) obtain(ctx context.Context, c candidate) error {
+// The digest is that of the bytes that it is sure of.
+func (s *Service) obtain(ctx context.Context, c candidate) (sum string, err error) {
 	if err := s.checkTried(c); err != nil {
-		return err
+		return "", err
 	}
 	s.step("fetch")
 	if err := s.fetch(ctx, c); err != nil {
-		return err
+		return "", err
 	}
 	s.step("verify")
-	sum, err := s.cfg.Install.digest(s.cfg.Install.staged())
-	if err != nil {
-		return fmt.Errorf("update: read what was fetched: %w", err)
-	}
-	if c.signed != nil && c.signed.SHA256 != sum {
-		return &refusal{fmt.Errorf("%w: its SHA-256 is %s, the manifest says %s", ErrOtherRelease, sum, c.signed.SHA256)}
-	}
-	if err := s.checkStaged(); err != nil {
-		return &refusal{err}
+	if sum, err = s.verify(c); err != nil {
+		return "", err
 	}
 	if c.signed == nil {
 		s.log.Warn("nobody vouches for this release: no key is configured, or it is not signed", "target", c.target, "sha256", sum)
 	}
-	return s.selfTest(ctx, c)
+	return sum, s.selfTest(ctx, c)
+}
+
+// verify compares what was fetched with the manifest and with this host.
+func (s *Service) verify(c candidate) (sum string, err error) {
+	if sum, err = s.cfg.Install.digest(s.cfg.Install.staged()); err != nil {
+		return "", fmt.Errorf("update: read what was fetched: %w", err)
+	}
+	if c.signed != nil && c.signed.SHA256 != sum {
+		return "", &refusal{fmt.Errorf("%w: its SHA-256 is %s, the manifest says %s", ErrOtherRelease, sum, c.signed.SHA256)}
+	}
+	err = s.checkStaged()
+	if errors.Is(err, ErrPlatform) { // else it could not be read, which may pass
+		err = &refusal{err}
+	}
+	return sum, err
 }
 
 // fetch reads the object into the staged file. What is there already from an
@@ -81,9 +91,12 @@ func (s *Service) isStaged(c candidate) bool {
 	if err != nil {
 		return false
 	}
-	have, err := s.cfg.Install.digest(s.cfg.Install.staged())
-	return err == nil && have == hex.EncodeToString(want)
+	there, err := s.cfg.Install.holds(s.cfg.Install.staged(), hex.EncodeToString(want))
+	return err == nil && there
 }
+
+// maxDoublings of the pause between two tries: from one hour to 32.
+const maxDoublings = 5
 
 // checkTried is the guard against loops. The store's digest is that of the bytes, or
 // the fetch fails.
@@ -104,7 +117,7 @@ func (s *Service) checkTried(c candidate) error {
 	if t.Never || t.Times >= maxTimes {
 		return &refusal{fmt.Errorf("%w %d times, and is not tried again: %s", ErrTried, t.Times, t.Reason)}
 	}
-	next, now := t.Last.Add(s.times.RetryTried<<(t.Times-1)), s.cfg.Now()
+	next, now := t.Last.Add(s.times.RetryTried<<min(max(0, t.Times+t.Unswapped-1), maxDoublings)), s.cfg.Now()
 	if now.Before(next) && !now.Before(t.Last) { // else the clock was ahead then
 		return fmt.Errorf("%w: %s; it is tried again at %s", ErrTried, t.Reason, next.Format("2006-01-02 15:04:05Z07:00"))
 	}
@@ -129,9 +142,10 @@ func (s *Service) selfTest(ctx context.Context, c candidate) error {
 	if err != nil {
 		return fmt.Errorf("update: try release %s: %w", c.target, err)
 	}
-	if report.Version != c.target || report.OS != s.cfg.OS || report.Arch != s.cfg.Arch {
-		return &refusal{fmt.Errorf("%w: it is %.64q for %.32s-%.32s, not %q for %s-%s",
-			ErrMislabelled, report.Version, report.OS, report.Arch, c.target, s.cfg.OS, s.cfg.Arch)}
+	name := cmp.Or(report.Name, s.cfg.Name) // a program of somebody else's need not say it
+	if name != s.cfg.Name || report.Version != c.target || report.OS != s.cfg.OS || report.Arch != s.cfg.Arch {
+		return &refusal{fmt.Errorf("%w: it is %.64q %.64q for %.32q-%.32q, not %s %q for %s-%s",
+			ErrMislabelled, name, report.Version, report.OS, report.Arch, s.cfg.Name, c.target, s.cfg.OS, s.cfg.Arch)}
 	}
 	if !report.Connected || !report.Settings {
 		return fmt.Errorf("update: try release %s: connected: %v, settings read: %v", c.target, report.Connected, report.Settings)
@@ -140,7 +154,8 @@ func (s *Service) selfTest(ctx context.Context, c candidate) error {
 }
 
 // plan puts on disk what is about to happen, and counts the try in the same breath.
-func (s *Service) plan(ctx context.Context, c candidate) error {
+// What is planned is what was verified.
+func (s *Service) plan(ctx context.Context, c candidate, verified string) error {
 	i := s.cfg.Install
 	from, err := i.keepLastGood()
 	if err != nil {
@@ -149,6 +164,9 @@ func (s *Service) plan(ctx context.Context, c candidate) error {
 	to, err := i.digest(i.staged())
 	if err != nil {
 		return fmt.Errorf("update: read what was fetched: %w", err)
+	}
+	if to != verified {
+		return fmt.Errorf("update: %s was changed after it was verified: its SHA-256 is %s, not %s; nobody but the agent may write in that folder", i.staged(), to, verified)
 	}
 	if from == to {
 		return &refusal{fmt.Errorf("%w: it is the executable that runs", ErrMislabelled)}
@@ -169,14 +187,21 @@ func (s *Service) plan(ctx context.Context, c candidate) error {
 	}
 	s.step("drain")
 	s.log.Info("the agent stops for an update", "from", s.cfg.Version, "to", c.target, "sha256", to)
-	s.endFor(func() error { return s.swap(to) }, nil)
+	s.endForSwap(to)
 	return nil
+}
+
+// endForSwap has the agent stop for its successor, which one that cannot even stop
+// needs all the more.
+func (s *Service) endForSwap(to string) {
+	swap := func() error { return s.swap(to) }
+	s.endFor(swap, swap)
 }
 
 // swap replaces the executable with the staged one, once more compared.
 func (s *Service) swap(want string) error {
 	i := s.cfg.Install
-	if have, err := i.digest(i.staged()); err != nil || have != want {
+	if planned, err := i.holds(i.staged(), want); err != nil || !planned {
 		return errors.Join(fmt.Errorf("update: %s is not what was planned", i.staged()), err)
 	}
 	return i.swapIn(i.staged())

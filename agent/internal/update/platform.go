@@ -98,6 +98,9 @@ func PlatformOf(r io.Reader) (os, arch string, err error) {
 		return "", "", fmt.Errorf("update: read header: %w", err)
 	}
 	format, machines := platformOf(header[:n])
+	if len(machines) == 0 {
+		return "", "", fmt.Errorf("%w: it is %s", ErrPlatform, format)
+	}
 	for _, os := range []string{"linux", "windows", "macos"} {
 		if formatOf(os) == format && len(machines) == 1 {
 			return os, machines[0], nil

@@ -144,7 +144,7 @@ const (
 func (s *Service) askLastGood(ctx context.Context, p plan) (testimony, error) {
 	s.step("ask")
 	kept := s.cfg.Install.lastGood()
-	if sum, err := s.cfg.Install.digest(kept); err != nil || sum != p.FromSHA256 {
+	if good, err := s.cfg.Install.holds(kept, p.FromSHA256); err != nil || !good {
 		return saysNothing, errors.Join(fmt.Errorf("%s is not the executable that ran before", kept), err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.times.SelfTest)

@@ -65,12 +65,15 @@ type plan struct {
 
 // tried is a release that was tried and is not confirmed.
 type tried struct {
-	Version string    `json:"version"`
-	SHA256  string    `json:"sha256"`
-	Times   int       `json:"times"`
-	Last    time.Time `json:"last"`
-	Never   bool      `json:"never,omitempty"` // again
-	Reason  string    `json:"reason"`
+	Version string `json:"version"`
+	SHA256  string `json:"sha256"`
+	Times   int    `json:"times"`
+	// Unswapped are tries besides, in which it did not replace the executable: they
+	// say nothing about it.
+	Unswapped int       `json:"unswapped,omitempty"`
+	Last      time.Time `json:"last"`
+	Never     bool      `json:"never,omitempty"` // again
+	Reason    string    `json:"reason"`
 }
 
 // news is something to report.
@@ -110,6 +113,12 @@ func decodeRecord(data []byte) (record, error) {
 	if r.Format != recordFormat {
 		return r, fmt.Errorf("format %d; this release reads %d", r.Format, recordFormat)
 	}
+	if slices.ContainsFunc(r.Tried, func(t tried) bool { return t.Times < 0 || t.Unswapped < 0 }) {
+		return r, errors.New("a release that was tried less than never")
+	}
+	if p := r.Plan; p != nil && (p.Starts < 0 || p.Spent < 0) {
+		return r, fmt.Errorf("a plan with %d starts in %v", p.Starts, p.Spent)
+	}
 	if p := r.Plan; p != nil && (p.FromSHA256 == "" || p.ToSHA256 == "" || !slices.Contains([]string{phaseSwap, phaseProbation, phaseRollback}, p.Phase)) {
 		return r, fmt.Errorf("phase %.40q of a plan that is not complete", p.Phase)
 	}
@@ -138,11 +147,22 @@ func (r *record) entry(sha256 string) int {
 func (r *record) try(now time.Time) {
 	t := tried{Version: r.Plan.To, SHA256: r.Plan.ToSHA256}
 	if at := r.entry(t.SHA256); at >= 0 {
-		t.Times = r.Tried[at].Times
+		t.Times, t.Unswapped = r.Tried[at].Times, r.Tried[at].Unswapped
 		r.Tried = slices.Delete(r.Tried, at, at+1)
 	}
 	t.Times, t.Last, t.Reason = t.Times+1, now.UTC(), "it was not confirmed"
 	r.Tried = append(r.Tried, t)
+}
+
+// untry takes the try of a plan back that did not come to its swap: a full disk or
+// a scanner would quarantine a release that never ran.
+func (r *record) untry() {
+	at := r.entry(r.Plan.ToSHA256)
+	if at < 0 || r.Tried[at].Times == 0 {
+		return
+	}
+	t := &r.Tried[at]
+	t.Times, t.Unswapped, t.Reason = t.Times-1, t.Unswapped+1, "the executable was not replaced"
 }
 
 // refuse notes why the plan's release is given up.

@@ -51,6 +51,7 @@ func runSelfTest(ctx context.Context, executable string, args, env []string) (Re
 	cmd := exec.CommandContext(ctx, executable, args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, &out, &errs
 	cmd.WaitDelay = time.Second
+	endsWithItsChildren(cmd)
 	err := cmd.Run()
 	var r Report
 	unreadable := json.Unmarshal(out.kept.Bytes(), &r)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/retry"
 )
 
@@ -56,6 +57,7 @@ func (s *Service) Finish(ended error) error {
 		return nil
 	}
 	s.step("swap")
+	s.cfg.Guard.Stop() // its end between two renames would leave no executable
 	err := s.finish()
 	s.step("swapped")
 	if err != nil && !errors.Is(err, ErrRestart) {
@@ -78,8 +80,7 @@ func (s *Service) Run(ctx context.Context) error {
 		return nil
 	}
 	s.cfg.Guard.Stop()
-	if err := s.tell(); err != nil {
-		s.stayAsItIs(ctx, err)
+	if !s.awaitRecord(ctx) {
 		return nil
 	}
 	goOn, err := s.endProbation(ctx)
@@ -93,16 +94,30 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
-// stayAsItIs waits for the end: without the record no update is safe.
-func (s *Service) stayAsItIs(ctx context.Context, why error) {
-	s.view.broken(why)
-	s.log.Error("no update is done until this is mended and the agent is started again", "error", why)
-	s.cfg.Observe(kindRefused, map[string]string{"reason": why.Error()})
-	<-ctx.Done()
+// awaitRecord reports the news as soon as the record can be read: without it no
+// update is safe. It returns false when ctx ended before.
+func (s *Service) awaitRecord(ctx context.Context) bool {
+	pause := retry.Backoff{Min: s.times.Retry, Max: max(10*time.Minute, s.times.Retry), Factor: 2, Jitter: 0.25}
+	for failures := 1; ; failures++ {
+		err := s.tell()
+		if err == nil {
+			s.view.idle()
+			return true
+		}
+		s.view.broken(err)
+		if failures == 1 {
+			s.log.Error("no update is done until this is mended", "error", err)
+			s.cfg.Observe(kindRefused, map[string]string{"reason": shortened(err.Error())})
+		}
+		if !supervise.Sleep(ctx, pause.Jittered(failures)) {
+			return false
+		}
+	}
 }
 
 // tell reports the news. They are stored by the observer before they are forgotten
-// here, so that a crash in between tells them twice.
+// here, so that a crash in between tells them twice; and so does a full disk, which
+// must not keep a release from proving itself.
 func (s *Service) tell() error {
 	r, err := s.load()
 	if err != nil || len(r.News) == 0 {
@@ -113,7 +128,10 @@ func (s *Service) tell() error {
 		s.log.Info("news of updates", "kind", n.Kind, "from", n.Payload["from"], "to", n.Payload["to"], "reason", n.Payload["reason"])
 	}
 	r.News = nil
-	return s.save(r)
+	if err := s.save(r); err != nil {
+		s.log.Warn("news of updates are told again at the next start", "error", err)
+	}
+	return nil
 }
 
 // target is the version that is wanted; empty: none, or the one that runs.
@@ -150,7 +168,7 @@ func (s *Service) follow(ctx context.Context) {
 
 // tidy removes what was fetched for a target that is none any more.
 func (s *Service) tidy() {
-	for _, left := range []string{s.cfg.Install.staged(), s.cfg.Install.aside()} {
+	for _, left := range []string{s.cfg.Install.staged(), s.cfg.Install.aside(), s.cfg.Install.farAside()} {
 		if err := s.cfg.Install.remove(left); err != nil {
 			s.log.Warn("a file of an update was not removed", "error", err)
 		}
@@ -162,15 +180,16 @@ func (s *Service) pause(ctx context.Context, target string, failures int, err er
 	if ctx.Err() != nil {
 		return
 	}
+	named := shortened(target) // whatever the settings hold
 	if errors.Is(err, errWithdrawn) {
-		s.log.Info("the target has changed; it is not taken", "target", target)
+		s.log.Info("the target has changed; it is not taken", "target", named)
 		return
 	}
 	wait := retry.Backoff{Min: s.times.Retry, Max: max(time.Hour, s.times.Retry), Factor: 2, Jitter: 0.25}.Jittered(failures)
-	s.view.failed(target, err, s.cfg.Now().Add(wait))
-	s.log.Warn("the target was not taken", "target", target, "error", err, "attempt", failures, "wait", wait)
+	s.view.failed(named, err, s.cfg.Now().Add(wait))
+	s.log.Warn("the target was not taken", "target", named, "error", err, "attempt", failures, "wait", wait)
 	if failures == 1 {
-		s.cfg.Observe(kindRefused, map[string]string{"from": s.cfg.Version, "to": target, "reason": err.Error()})
+		s.cfg.Observe(kindRefused, map[string]string{"from": s.cfg.Version, "to": named, "reason": err.Error()})
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
