@@ -53,7 +53,8 @@
 //     requests.
 //   - A view is never set back by a replica. An answer without what was read before is put off, unless the leader says the same,
 //     as after a restore from a backup. A replica that stays behind for 3 s makes the view stale; writes are heard all the same.
-//     Where the leader may not be asked, the third such answer in a row is believed, 100 ms after the first.
+//     Where the leader may not be asked, the third such answer in a row is believed, 100 ms after the first; where it does not
+//     answer, such an answer is believed after 30 s of its silence: while a leader is chosen no replica can catch up.
 //   - A server hands a message to subscribers before it stores it, so a write may be too early for a new subscription and too
 //     late for the read after it. A second read, 50 ms after the first, and a third within 10 s close that gap.
 //   - Every 60 s a check finds what no hint told of. A view of at most 64 keys and 32 KiB is read whole, one request. For a

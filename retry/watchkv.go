@@ -181,7 +181,8 @@ func (w *kvWatch) relink(ctx context.Context) error {
 	if !w.connected {
 		return nil
 	}
-	w.failures, w.behind, w.deaf, w.settling, w.leader.after = 0, 0, 0, settlingAtOnce, time.Time{}
+	w.failures, w.behind, w.deaf, w.settling = 0, 0, 0, settlingAtOnce
+	w.leader.after, w.leader.quiet = time.Time{}, time.Time{}
 	w.due.whole = time.Now().Add(jitter.N(w.o.readSpread))
 	if len(w.denied()) > 0 || w.hints == nil {
 		return w.hintAnew(ctx)

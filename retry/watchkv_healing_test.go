@@ -310,6 +310,8 @@ func TestWatchKVDoesNotGrowOverRestarts(t *testing.T) {
 	var nc *nats.Conn
 	mark(t, func() {
 		nc = b.Connect()
+		_, err := nc.Request("nobody", nil, generous) // makes the subscription for answers, which stays
+		require.ErrorIs(t, err, nats.ErrNoResponders)
 		w = watch(t, retry.FromNATS(nc), "settings", retry.FixedKeys(healingKey, "groups.*"))
 	})
 	round := func(n int) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync"
 	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
@@ -105,9 +106,9 @@ func (b *Borrowed) OnDenied(h func(retry.Denial)) (stop func()) {
 	installed := make(chan func(), 1)
 	always := context.Background()
 	_ = b.calls.finally(always, func() error { installed <- b.inner().OnDenied(h); return nil })
-	return func() {
+	return sync.OnceFunc(func() { // a second one would find nothing installed, and wait for ever
 		_ = b.calls.finally(always, func() error { (<-installed)(); return nil })
-	}
+	})
 }
 
 // RequestMany sends m and yields the replies.

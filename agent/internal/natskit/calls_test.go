@@ -233,3 +233,16 @@ func TestAStuckConnectionIsNoRefusal(t *testing.T) {
 		require.ErrorIs(t, err, outbox.ErrUnavailable)
 	}
 }
+
+// Who stops listening twice holds up nobody.
+func TestRefusalsOfABorrowedConnectionMayBeLeftTwice(t *testing.T) {
+	t.Parallel()
+	b := Borrow(jstest.StartBroker(t).Connect())
+	stop := b.OnDenied(func(retry.Denial) {})
+	stop()
+	stop()
+	require.False(t, b.calls.stuck())
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	require.Zero(t, b.Wait(ctx))
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/url"
 	"sync"
@@ -44,6 +43,9 @@ var (
 	// caller waiting; the next one, in the background, follows at once.
 	errNotYet  = errors.New("not connected yet")
 	errClosing = errors.New("the connection is being closed")
+	// errUntold stands for the failure of a login at one of several servers, when the
+	// one after it could not be reached: nats.go has forgotten the reason by then.
+	errUntold = errors.New("a server did not take the login, and the next one could not be reached; the server's log has the reason, most often a wrong user, password or token")
 )
 
 func newDialer(o Options) (*dialer, error) {
@@ -75,16 +77,14 @@ func (d *dialer) Dial(_, address string) (net.Conn, error) {
 	if nc == nil {
 		return nil, errNotYet
 	}
+	if err := d.breathe(); err != nil {
+		return nil, err
+	}
 	ctx, done, err := d.begin()
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	// Of several servers nats.go tries the next one without a delay: with a node of
-	// a cluster everybody would come to the others in the same moment.
-	if d.made.Swap(false) && !pause(ctx, rand.N(firstSpread)) {
-		return nil, context.Cause(ctx)
-	}
 	if err := d.identify(ctx, &nc.Opts); err != nil {
 		return nil, err
 	}
@@ -98,6 +98,24 @@ func (d *dialer) Dial(_, address string) (net.Conn, error) {
 	d.last.begin()
 	d.shake(conn)
 	return handshaking{conn, d}, nil
+}
+
+// breathe pauses where nats.go does not: of several servers it tries the next one at
+// once. With a node of a cluster everybody would come to the others in the same
+// moment, and servers that cut every connection would have no rest.
+func (d *dialer) breathe() error {
+	if !d.made.Swap(false) {
+		return nil
+	}
+	ctx, done, err := d.begin()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if !pause(ctx, d.pace.onward(time.Now())) {
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 // shake notes the connection whose handshake begins; nil: it has ended.
@@ -160,11 +178,15 @@ func (d *dialer) delay(round int) time.Duration {
 	}
 	d.made.Store(false)
 	err := nc.LastError() // of a handshake: nats.go reports it nowhere else
-	denied := errors.Is(err, nats.ErrAuthorization)
+	costly := err != nil && d.last.wasCostly()
+	if untold := d.last.endRound(); untold && err == nil {
+		err, costly = errUntold, true
+	}
+	denied := errors.Is(err, nats.ErrAuthorization) || errors.Is(err, errUntold)
 	other := denied && !d.refused.Load() && d.both.Load() // is tried next, and may be right
 	d.refused.Store(denied && !d.refused.Load())
 	if err != nil {
 		d.report.failed(nc, err)
 	}
-	return d.pace.delay(round, err != nil && !other && d.last.wasCostly(), time.Now())
+	return d.pace.delay(round, costly && !other, time.Now())
 }

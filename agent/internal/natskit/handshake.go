@@ -17,6 +17,7 @@ type handshaking struct {
 func (h handshaking) SetDeadline(t time.Time) error {
 	if t.IsZero() {
 		h.dialer.shake(nil)
+		h.dialer.last.over.Store(true)
 		h.dialer.made.Store(true)
 	}
 	return h.Conn.SetDeadline(t)
@@ -24,27 +25,52 @@ func (h handshaking) SetDeadline(t time.Time) error {
 
 func (h handshaking) Read(p []byte) (int, error) {
 	n, err := h.Conn.Read(p)
-	if n > 0 {
-		h.dialer.last.heard()
-	}
+	h.dialer.last.read(n)
 	return n, err
 }
 
-// handshake is what is known of the last one.
+// handshake is what is known of the last one, and of those before it since nats.go
+// asked for a delay.
 type handshake struct {
-	began atomic.Int64 // Unix time in ns
-	spoke atomic.Bool  // the other side did
+	began  atomic.Int64 // Unix time in ns
+	spoke  atomic.Bool  // the other side did
+	over   atomic.Bool  // what is read from now on comes over a connection that stands
+	told   atomic.Bool  // its failure is known
+	failed atomic.Bool  // one before it, although the other side spoke
 }
 
 func (s *handshake) begin() {
-	s.spoke.Store(false)
+	if s.spoke.Swap(false) && !s.told.Load() {
+		s.failed.Store(true)
+	}
+	s.told.Store(false)
+	s.over.Store(false)
 	s.began.Store(time.Now().UnixNano())
 }
 
-func (s *handshake) heard() {
-	if !s.spoke.Load() {
+// read is told of each one. nats.go reads from a connection that stands, and not from
+// one whose handshake has failed.
+func (s *handshake) read(n int) {
+	switch {
+	case s.over.Load():
+		s.succeeded()
+	case n > 0 && !s.spoke.Load():
 		s.spoke.Store(true)
 	}
+}
+
+// succeeded: there is a connection.
+func (s *handshake) succeeded() {
+	if s.spoke.Load() || s.failed.Load() {
+		s.spoke.Store(false)
+		s.failed.Store(false)
+	}
+}
+
+// endRound reports that some server of the round spoke and did not take the login.
+func (s *handshake) endRound() (failed bool) {
+	now := !s.told.Swap(true) && s.spoke.Load()
+	return s.failed.Swap(false) || now
 }
 
 // wasCostly tells of one that has failed: a broker spoke, or was too busy to. What

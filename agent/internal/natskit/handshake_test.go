@@ -54,7 +54,7 @@ func TestWhoSaysNothingForLongIsBusy(t *testing.T) {
 	last.began.Add(-int64(quickMax))
 	require.True(t, last.wasCostly())
 	last.begin()
-	last.heard()
+	last.read(1)
 	require.True(t, last.wasCostly())
 }
 

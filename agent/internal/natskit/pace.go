@@ -35,6 +35,7 @@ type pace struct {
 	mu    sync.Mutex
 	ever  bool
 	since time.Time // of the connection
+	seen  time.Time // the since that onward has judged
 	base  int       // attempts before this row that count
 	last  int
 	costs int // attempts in this row that have cost the broker something
@@ -67,6 +68,24 @@ func (p *pace) delay(round int, costly bool, now time.Time) time.Duration {
 		return 0
 	}
 	return delay(p.last)
+}
+
+// onward returns how long to wait before the next of several servers, after the loss
+// of a connection or a login that failed: nats.go asks for no delay then. A connection
+// that did not last is paid for like a failed login.
+func (p *pace) onward(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	lasted := now.Sub(p.since) >= settled
+	switch fresh := p.ever && !p.since.Equal(p.seen); {
+	case fresh && !lasted:
+		p.seen = p.since
+		p.costs++
+		return afterCost(p.costs)
+	case fresh:
+		p.seen, p.costs = p.since, 0
+	}
+	return rand.N(firstSpread)
 }
 
 // delay comes before an attempt after one that reached nobody. It is half the full

@@ -64,6 +64,10 @@
 //     so it has no settings, no pin and no revocation of its own.
 //   - Where the leader may not be asked, a bucket without a running server looks like
 //     one that does not exist. That matters only to a host that has never read it.
+//   - The leader is asked about a bucket that it says is not there once in 5 min, as
+//     long as nobody answers for it over the same connection. One that is made
+//     meanwhile is known by its first write, or by the next look, within a minute;
+//     one that is made and has no running server, after those 5 min.
 //   - Of rows that vanish together 64 are asked for at once; whether the others were
 //     deleted is found out when a command asks for them.
 //   - Bursts of changes share a write of the snapshot: a power cut forgets at most

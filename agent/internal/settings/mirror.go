@@ -37,6 +37,7 @@ type mirror struct {
 	stale          time.Time // since when the view may be behind; zero: it is fresh
 	gone           time.Time // since when the broker has no such bucket
 	missed         time.Time // when it was last found to have none
+	asked          time.Time // when it last said so
 	unreadable     string    // why it cannot be read
 	unloaded       time.Time // since when there is a snapshot that cannot be read
 	problems       map[string]string

@@ -15,6 +15,11 @@ import (
 // 10 s or so.
 const unansweredFor = 30 * time.Second
 
+// missingFor is how long a bucket that the leader says is not there goes on to count as
+// missing while nobody answers for it, over the same connection: each look costs one
+// request then, as one at a bucket that is there.
+const missingFor = 5 * time.Minute
+
 // anyKey is read to find out whether there is a bucket.
 const anyKey = "any"
 
@@ -32,6 +37,10 @@ func (m *mirror) noteAttempt(ctx context.Context, a retry.Attempt) {
 		return
 	}
 	lasts := m.silence.lasts(a)
+	if m.isStillMissing() {
+		m.missing()
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	switch got := m.ask(ctx, anyKey); {
@@ -41,6 +50,7 @@ func (m *mirror) noteAttempt(ctx context.Context, a retry.Attempt) {
 		m.cannotRead("") // that is not known yet
 	case got.is == noBucket:
 		m.missing()
+		m.noteAsked()
 	default:
 		m.cannotRead("the bucket is there, but no server answers direct gets from it; is its allow_direct off?")
 	}
@@ -105,6 +115,24 @@ func (m *mirror) missing() {
 	if news {
 		m.noted()
 	}
+}
+
+// noteAsked: it was said, not only found that nobody answers.
+func (m *mirror) noteAsked() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asked = time.Now()
+}
+
+// isStillMissing reports that there is no use in asking whether there is a bucket.
+func (m *mirror) isStillMissing() bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.gone.IsZero() || time.Since(m.asked) >= missingFor {
+		return false
+	}
+	connected, since := m.since()
+	return connected && !since.After(m.asked)
 }
 
 // beEmpty is called with the lock held.

@@ -262,3 +262,26 @@ func TestARefusedLeaderIsToldOnce(t *testing.T) {
 		}
 	})
 }
+
+// Where nobody uses the buckets the four of them would cost more than those that are
+// there: each look at one that is missing would be two requests.
+func TestTheLeaderIsNotAskedEachTimeForABucketThatIsMissing(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		asked := b.asking().count
+		attempt := func() { b.groups.noteAttempt(t.Context(), retry.Attempt{N: 1, Err: jetstream.ErrBucketNotFound}) }
+		for range 60 {
+			attempt()
+			require.Zero(t, b.Status().Buckets[0].Stale)
+			require.NotZero(t, b.Status().Buckets[0].Missing)
+			time.Sleep(time.Minute)
+		}
+		require.LessOrEqual(t, asked(), 60/4)
+		before := asked()
+		b.connect(false)
+		time.Sleep(time.Second)
+		b.connect(true)
+		time.Sleep(time.Second)
+		attempt()
+		require.Equal(t, before+1, asked(), "another connection")
+	})
+}

@@ -3,6 +3,7 @@ package subscribed
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/kanade-go/kanade/retry"
@@ -110,14 +111,20 @@ type attempt struct {
 func (s *Set) subscribeAgain(ctx context.Context) {
 	attempts := s.attempts()
 	stands := len(attempts) > 0 && s.awaitVerdict(ctx)
+	var all sync.WaitGroup
 	for _, a := range attempts {
-		needless, adopted := s.adopt(a, stands)
-		s.retire(ctx, a.of, needless)
-		if adopted {
-			s.log.Info("the broker takes a subscription that it had refused", "subject", a.of.subject)
-		}
-		s.settle(a.of.subject) // also if nobody listens any more: the attempt may have been refused since
+		all.Go(func() { s.conclude(ctx, a, stands) })
 	}
+	all.Wait()
+}
+
+func (s *Set) conclude(ctx context.Context, a attempt, stands bool) {
+	needless, adopted := s.adopt(a, stands)
+	s.retire(ctx, a.of, needless)
+	if adopted {
+		s.log.Info("the broker takes a subscription that it had refused", "subject", a.of.subject)
+	}
+	s.settle(a.of.subject) // also if nobody listens any more: the attempt may have been refused since
 }
 
 func (s *Set) attempts() []attempt {
