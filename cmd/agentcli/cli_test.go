@@ -194,6 +194,9 @@ func TestRunErrors(t *testing.T) {
 		"unknown flag":   {[]string{"run", "--colour"}, "unknown flag: --colour", ExitUsage},
 		"no value":       {[]string{"--config"}, "flag needs an argument", ExitUsage},
 		"argument":       {[]string{"status", "now"}, `status takes no argument such as "now"`, ExitUsage},
+		"no number":      {[]string{"outbox", "ls", "--limit", "many"}, `"many" for "--limit" flag: it is no whole number (see `, ExitUsage},
+		"huge number":    {[]string{"outbox", "ls", "--limit", "99999999999999999999"}, "it is too large (see ", ExitUsage},
+		"print as JSON":  {[]string{"install", "--print", "systemd", "--json"}, "--print and --json exclude each other", ExitUsage},
 		"secret flag":    {[]string{"--token", "x"}, "unknown flag", ExitUsage},
 	} {
 		t.Run(name, func(t *testing.T) {

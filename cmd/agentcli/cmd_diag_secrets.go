@@ -77,14 +77,15 @@ func secretsIn(path string) (lines []string) {
 	if path == "" {
 		return nil
 	}
+	// A pipe is waited for when it is opened.
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil
 	}
 	defer func() { _ = f.Close() }() // only read
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil
-	}
 	data, err := io.ReadAll(io.LimitReader(f, maxSecretFile))
 	if err != nil {
 		return nil

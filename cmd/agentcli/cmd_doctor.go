@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -177,8 +178,13 @@ func whence(found loaded) string {
 
 func configFinding(p problem) agent.Finding {
 	f := agent.Finding{Check: "configuration", Level: agent.FindingFail, Text: p.Error(), Advice: "correct it"}
-	if p.Warning {
+	switch {
+	case p.Warning:
 		f.Level, f.Advice = agent.FindingWarn, "remove it, or correct it"
+	case errors.Is(p, fs.ErrPermission):
+		f.Advice = "run this as the user that the agent runs as, or as " + administrator
+	case errors.Is(p, fs.ErrNotExist):
+		f.Advice = "correct the path, or make what it names"
 	}
 	return f
 }

@@ -47,6 +47,9 @@ Exit codes: 0 it is installed, 1 it failed, 7 only an administrator can do this.
 		Example: t.examples("install --nats-url nats://broker.example:4222 --token-file /etc/kanade/token --start",
 			"install --config /etc/kanade/agent.toml", "install --print systemd --program /usr/bin/kanade-agent"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if opts.printed != "" && opts.asJSON {
+				return usageError(cmd, errors.New("--print and --json exclude each other"))
+			}
 			opts.verbs = append([]string{}, verbsAbove(cmd)...)
 			opts.verbs = opts.verbs[:max(0, len(opts.verbs)-1)] // install itself
 			return t.install(cmd.Context(), cmd.OutOrStdout(), opts)
@@ -108,6 +111,18 @@ func programPath(given string) (path string, err error) {
 	return path, err
 }
 
+// checkProgram: a manager would try for ever to start what is not there.
+func checkProgram(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("program: %w; --program names another", err)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("program: %s is no file; --program names another", path)
+	}
+	return nil
+}
+
 // installation is one run of the verb.
 type installation struct {
 	tree
@@ -125,6 +140,9 @@ type installation struct {
 // do goes on from what is there: after an error a second run ends the work.
 func (i *installation) do(ctx context.Context) (err error) {
 	if err := i.definition(i.verbs, i.program, last(append([]string{""}, i.flags.get(configFlag)...))).check(); err != nil {
+		return fmt.Errorf("install: %w", err)
+	}
+	if err := checkProgram(i.program); err != nil {
 		return fmt.Errorf("install: %w", err)
 	}
 	if i.service, err = i.newService(i.serviceConfig("")); err != nil {

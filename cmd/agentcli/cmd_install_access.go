@@ -2,6 +2,7 @@ package agentcli
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,6 +38,9 @@ func (i *installation) makeFolder(dir string) error {
 	return closeFolder(dir)
 }
 
+// errOtherKind: a path leads to something that is neither to be read nor to be closed.
+var errOtherKind = errors.New("not a regular file, or not a folder where one is needed")
+
 // closeSecrets keeps other users out of the configuration and of the secrets that it
 // names. A secret that is not there yet is waited for by the agent.
 func (i *installation) closeSecrets() error {
@@ -45,31 +49,54 @@ func (i *installation) closeSecrets() error {
 		if path == "" {
 			continue
 		}
-		info, err := os.Stat(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			i.warnings = append(i.warnings, path+" is not there; the agent waits for it")
-			continue
-		case err != nil:
-			return err
-		case isClosed(info):
-			continue
-		}
-		if err := closeFile(path); err != nil {
+		if err := i.closeSecret(path); err != nil {
 			return err
 		}
-		i.did = append(i.did, minor("%s closed to other users", path))
 	}
 	return nil
 }
 
+func (i *installation) closeSecret(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		i.warnings = append(i.warnings, path+" is not there; the agent waits for it")
+		return nil
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s: %w", path, errOtherKind)
+	case isClosed(path, info):
+		return nil
+	}
+	if why := diverted(path); why != "" {
+		// It may lead to another file a moment later.
+		i.warnings = append(i.warnings, path+" is left as open as it is, since "+why+"; have it where only administrators write")
+		return nil
+	}
+	changed, err := closeSecretFile(path)
+	if changed && err == nil {
+		i.did = append(i.did, minor("%s closed to other users", path))
+	}
+	return err
+}
+
 // judgePlaces: who can change the program or its configuration decides what the
-// service runs.
+// service runs; who can change where it writes, what it writes over.
 func (i *installation) judgePlaces() {
 	for _, path := range []string{i.program, i.config} {
 		if why := replaceable(path); why != "" {
 			i.warnings = append(i.warnings, "the service runs as an administrator with "+path+", and "+why+
 				": whoever can change it decides what is run; have only administrators own and write it")
+		}
+	}
+	for _, dir := range []string{i.found.config.StateDir, folderOf(i.found.config.LogFile)} {
+		if dir == "" {
+			continue
+		}
+		if why := replaceable(dir); why != "" {
+			i.warnings = append(i.warnings, "the service writes as an administrator into "+dir+", and "+why+
+				": whoever can change it decides what is written over; have only administrators own and write it")
 		}
 	}
 }

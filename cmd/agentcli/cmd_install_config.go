@@ -53,7 +53,25 @@ func (i *installation) load(path string, more flagValues) (loaded, error) {
 	if err != nil {
 		return loaded{}, err
 	}
+	if err := found.standsAnywhere(); err != nil {
+		return loaded{}, err
+	}
 	return found, found.config.Validate()
+}
+
+// standsAnywhere refuses paths in the file that mean something else where the service
+// starts than here.
+func (l loaded) standsAnywhere() error {
+	for _, s := range allSettings() {
+		raw := strings.Join(l.file.get(s.key), "")
+		if raw == "" || filepath.IsAbs(raw) || os.IsPathSeparator(raw[0]) {
+			continue
+		}
+		if here, err := filepath.Abs(raw); err == nil && s.show(l.config) == here {
+			return fmt.Errorf("%s says %s = %q, which depends on the folder that a program starts in; give the whole path, such as %s", l.path, s.key, raw, here)
+		}
+	}
+	return nil
 }
 
 // checkConfig reads the file that is there: a service that cannot start is better
@@ -75,6 +93,9 @@ func (i *installation) sameAsFlags(found loaded) error {
 		if is, want := s.show(found.config), s.show(wanted.config); len(i.flags.get(s.flag)) > 0 && is != want {
 			return fmt.Errorf("%s says %s = %q, not %q as --%s does; change it there, or leave --%s out", found.path, s.key, is, want, s.flag, s.flag)
 		}
+	}
+	if len(i.flags.get(natsURLFlag)) > 0 && !slices.Equal(found.config.Servers, wanted.config.Servers) { // shown without passwords
+		return fmt.Errorf("%s has another user or password in agent.nats_url than --%s; change it there, or leave --%s out", found.path, natsURLFlag, natsURLFlag)
 	}
 	return nil
 }
@@ -111,11 +132,33 @@ func (i *installation) putConfig(text string) error {
 	if err := i.makeFolder(filepath.Dir(i.config)); err != nil {
 		return err
 	}
-	if err := replaceFile(i.config, []byte(text), 0o600); err != nil {
+	if err := newFile(i.config, []byte(text)); err != nil {
 		return err
 	}
 	i.did = append(i.did, major("%s written", i.config))
-	return closeFile(i.config)
+	return nil
+}
+
+// newFile makes a file that is there as a whole or not at all, closed to other users,
+// and never takes the place of another: two may install at once.
+func newFile(path string, data []byte) error {
+	trial, err := os.MkdirTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(trial) }() // closed to others
+	file := filepath.Join(trial, "file")
+	if err := replaceFile(file, data, 0o600); err != nil {
+		return err
+	}
+	if err := closeFile(file); err != nil {
+		return err
+	}
+	err = os.Link(file, path)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s was made by somebody else just now; look into it, and install again: %w", path, fs.ErrExist)
+	}
+	return err
 }
 
 // configText is a file that says what the flags say. A host is named when it starts:

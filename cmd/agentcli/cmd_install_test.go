@@ -111,6 +111,8 @@ func TestInstallRefuses(t *testing.T) {
 		"bad broker":     {[]string{"--nats-url", "ftp://h"}, `unknown scheme "ftp"`},
 		"a template":     {[]string{"--nats-url", "nats://h", "--id", "{{ env(name='X') }}"}, "would be a template"},
 		"a hostile path": {[]string{"--nats-url", "nats://h", "--program", "a\nb"}, "control character"},
+		"no program":     {[]string{"--nats-url", "nats://h", "--program", filepath.Join(t.TempDir(), "gone")}, "--program names another"},
+		"a folder":       {[]string{"--nats-url", "nats://h", "--program", t.TempDir()}, "is no file; --program names another"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -128,6 +130,7 @@ func TestInstallRefuses(t *testing.T) {
 func TestInstallRestartsOnlyForAChange(t *testing.T) {
 	t.Parallel()
 	path := writeFile(t, "agent.toml", strings.Replace(minimalFile, "/tmp/kanade", t.TempDir(), 1))
+	require.NoError(t, closeFile(path))
 	const running, stopped = service.StatusRunning, service.StatusStopped
 	for name, tc := range map[string]struct {
 		status  service.Status

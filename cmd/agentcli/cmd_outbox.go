@@ -25,10 +25,10 @@ func (t tree) outboxCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "outbox",
 		Short: "Look into the outboxes of a stopped or running agent",
-		Long: `Looks into the folders where results, started events and observations wait for
-the broker. It needs no broker and takes no lock: all but fsck --repair work
-beside a running agent. The state folder is found as run finds it: --data-dir,
-KANADE_AGENT_DATA_DIR, the configuration file, the default.
+		Long: `Looks into the folders where results, started events, observations and
+inventory wait for the broker. It needs no broker and takes no lock: all but
+fsck --repair work beside a running agent. The state folder is found as run finds
+it: --data-dir, KANADE_AGENT_DATA_DIR, the configuration file, the default.
 
 What is in quarantine (stuck) is never deleted by an agent; it tries it again at
 its start and once a day.`,

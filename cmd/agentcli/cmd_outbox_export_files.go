@@ -33,8 +33,12 @@ func (x *exporter) target(found *opened, path string) (string, error) {
 }
 
 // write makes a file that only its owner can read. Without --force a file of
-// that name is an error; with it the old one stays until the new one is whole.
+// that name is an error; with it the old one stays until the new one is whole. What
+// is no file (a folder, a device) is never replaced.
 func (x *exporter) write(name string, fill func(*os.File) error) error {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file; name another", visible(name))
+	}
 	if x.force {
 		return replace(name, fill)
 	}

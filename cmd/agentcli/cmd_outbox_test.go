@@ -222,6 +222,8 @@ func TestOutboxExport(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{"exported":2,"gone":0,"to":`+quoted(t, file)+`}`, told)
 	require.Len(t, decodeLines(t, text(t, file)), 2)
+	_, err = b.do(t, "outbox", "export", "-o", filepath.Dir(file), "--force")
+	require.ErrorContains(t, err, "is no regular file; name another")
 
 	to := filepath.Join(t.TempDir(), "copy")
 	_, err = b.do(t, "outbox", "export", "--dir", to)

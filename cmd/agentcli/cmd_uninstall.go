@@ -21,15 +21,15 @@ func (t tree) uninstallCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "uninstall",
 		Short: "Stop the service and remove it; files stay, unless --purge",
-		Long: `Stops the service, waits for it, and removes its definition. Configuration, state and
-log stay, so that a later install goes on where this ends.
+		Long: `Stops the service, waits for it, and removes its definition. Configuration, state,
+log and the drop-ins of systemd stay, so that a later install goes on where this ends.
 
-With --purge they are removed too: the state folder with all that was not delivered,
-the log files, the configuration, files with secrets and release keys beside it, what
-an update left beside the program; on Windows the secrets in the registry. What is
-elsewhere stays and is named: included files, secrets in other folders, the program.
-It works without an installed service as well. A folder that is not an agent's is
-never removed.
+With --purge they are removed too: all that agents make in the state folder, with what
+was not delivered, the log files, the configuration, files with secrets and release
+keys beside it, what an update left beside the program; on Windows the secrets in the
+registry. What is elsewhere stays and is named: included files, secrets in other
+folders, the program. So do files of others in these folders, and a folder that is not
+an agent's. It works without an installed service as well.
 
 With --json: one object with the keys service, manager, config, changed (in words),
 warnings, lost (records that were not delivered), done and running.
@@ -81,7 +81,9 @@ func (t tree) uninstall(ctx context.Context, out io.Writer, opts uninstallOption
 		}
 	}
 	if opts.purge {
-		err = p.do()
+		if err = p.do(); err == nil {
+			err = p.purgeEntry(ctx, registry)
+		}
 		report.Done = "purged"
 		report.Changed, report.Warnings, report.Lost = append(report.Changed, p.removed...), p.left, p.lost
 	}

@@ -1,14 +1,14 @@
 package agentcli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/kanade-go/kanade/agent"
+	"time"
 )
 
 // purge removes what an agent leaves on a host.
@@ -18,18 +18,17 @@ type purge struct {
 	found    loaded
 	program  string
 	stateDir string
+	patience time.Duration // with a lock that is still held
 
 	lost    int      // records that the broker does not have
 	removed []string // in words
 	left    []string // what stays, and why
 }
 
-var errNoStateFolder = errors.New("is not the state folder of an agent")
-
 // planPurge finds out what belongs to the agent, from the configuration of the service
 // that has this command line. It removes nothing.
 func (t tree) planPurge(flags flagValues, line []string) (purge, error) {
-	p := purge{tree: t, stateDir: t.around.dirs.data}
+	p := purge{tree: t, stateDir: t.around.dirs.data, patience: lockPatience}
 	p.found.config.StateDir = t.around.dirs.data
 	p.found.config.LogFile = filepath.Join(t.around.dirs.logs, logName)
 	if err := p.findConfig(flags, line); err != nil {
@@ -39,14 +38,23 @@ func (t tree) planPurge(flags flagValues, line []string) (purge, error) {
 	p.program, _ = programPath("") // without it nothing lies beside it
 	if len(line) > 0 && filepath.IsAbs(line[0]) {
 		p.program = line[0]
+		if path, err := filepath.EvalSymlinks(p.program); err == nil {
+			p.program = path // an update is beside what a link leads to
+		}
 	}
 	return p, checkStateDir(p.stateDir)
 }
 
 func (p *purge) findConfig(flags flagValues, line []string) error {
 	path := configOf(line)
+	if path != "" && !filepath.IsAbs(path) {
+		return fmt.Errorf("the service reads %s, which depends on the folder that it starts in; say with --%s which file that is", path, configFlag)
+	}
 	if given := flags.get(configFlag); len(given) > 0 {
-		path = last(given)
+		var err error
+		if path, err = filepath.Abs(last(given)); err != nil {
+			return err
+		}
 	}
 	if path == "" {
 		path = filepath.Join(p.tree.around.dirs.config, configName)
@@ -55,6 +63,9 @@ func (p *purge) findConfig(flags flagValues, line []string) error {
 		return nil // an earlier purge came as far as that
 	}
 	found, err := load(flagValues{configFlag: {path}}, p.tree.around.unaffected())
+	if err == nil {
+		err = found.standsAnywhere()
+	}
 	if err != nil {
 		return fmt.Errorf("the configuration does not say what belongs to the agent: %w", err)
 	}
@@ -62,36 +73,13 @@ func (p *purge) findConfig(flags flagValues, line []string) error {
 	return nil
 }
 
-// stateMarks are in every state folder, since the first start.
-var stateMarks = []string{"FORMAT", "lock"}
-
-// checkStateDir: what is removed as a whole must be ours.
-func checkStateDir(dir string) error {
-	if _, err := agent.ReadStatus(dir); err == nil {
-		return nil // one that runs there is stopped first, or refused later
-	}
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, mark := range stateMarks {
-		if _, err := os.Lstat(filepath.Join(dir, mark)); err != nil {
-			return fmt.Errorf("%s %w: it has no file %s", dir, errNoStateFolder, mark)
-		}
-	}
-	return nil
-}
-
 // do removes everything. It goes on after an error: a second run does the rest.
 func (p *purge) do() error {
-	if _, err := agent.ReadStatus(p.stateDir); err == nil {
-		return fmt.Errorf("an agent runs in %s; stop it first", p.stateDir)
+	if err := p.waitForEnd(); err != nil {
+		return err
 	}
 	p.countLost()
-	all := []error{p.remove(p.stateDir), p.removeLogs()}
+	all := []error{p.removeState(), p.removeLogs()}
 	if p.config != "" {
 		all = append(all, p.removeConfig())
 	}
@@ -107,6 +95,19 @@ func (p *purge) do() error {
 		p.left = append(p.left, p.program+" stays: it is the program")
 	}
 	return errors.Join(all...)
+}
+
+// purgeEntry removes what the manager's entry has beside it, where it has some.
+func (p *purge) purgeEntry(ctx context.Context, registry serviceRegistry) error {
+	more, has := registry.(interface {
+		Purge(context.Context) ([]string, error)
+	})
+	if !has {
+		return nil
+	}
+	removed, err := more.Purge(ctx)
+	p.removed = append(p.removed, removed...)
+	return err
 }
 
 // countLost says what nobody will have: results are promised.
@@ -125,11 +126,20 @@ func (p *purge) countLost() {
 	}
 }
 
+// remove removes a file. A folder in its place is not the agent's; of a link the link
+// is.
 func (p *purge) remove(path string) error {
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.IsDir():
+		p.left = append(p.left, path+" stays: it is a folder, and a file should be there")
 		return nil
 	}
-	if err := os.RemoveAll(path); err != nil {
+	if err := os.Remove(path); err != nil {
 		return err
 	}
 	p.removed = append(p.removed, path+" removed")
@@ -207,7 +217,7 @@ func (p *purge) removeConfig() error {
 }
 
 // updateMarks are in the names of what an update keeps beside the program.
-var updateMarks = []string{"new", "old", "last-good"}
+var updateMarks = []string{"new", "old", "older", "last-good"}
 
 func (p *purge) removeUpdates() (err error) {
 	if p.program == "" {
@@ -217,8 +227,16 @@ func (p *purge) removeUpdates() (err error) {
 	if e := filepath.Ext(stem); strings.EqualFold(e, ".exe") {
 		stem, ext = strings.TrimSuffix(stem, e), e
 	}
-	for _, mark := range updateMarks {
-		err = errors.Join(err, p.remove(stem+"."+mark+ext))
+	record := stem + ".update.json"
+	switch _, err := os.Lstat(record); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // no update was ever here, and a file such as agent.old is somebody's own
+	case err != nil:
+		return err
 	}
-	return errors.Join(err, p.remove(stem+".update.json"))
+	for _, mark := range updateMarks {
+		beside := stem + "." + mark + ext
+		err = errors.Join(err, p.remove(beside), p.remove(beside+".tmp"))
+	}
+	return errors.Join(err, p.remove(record+".tmp"), p.remove(record)) // last: without it the others are not known
 }

@@ -40,7 +40,7 @@ func TestUninstall(t *testing.T) {
 	}
 	b := newBench(t, nil)
 	_, err := b.do(t, "uninstall")
-	require.ErrorContains(t, err, "not installed; install it with: kanade-agent install")
+	require.ErrorContains(t, err, "not installed; one of another name needs --service-name")
 	require.Equal(t, ExitNotInstalled, ExitCode(err))
 	b.registry.line, b.registry.err = []string{"/x"}, errors.New("access is denied")
 	_, err = b.do(t, "uninstall")

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -152,6 +153,9 @@ func (m *metricsServer) handler() http.Handler {
 func namesLoopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
+	}
+	if inside, found := strings.CutPrefix(host, "["); found { // of IPv6, without a port
+		host, _ = strings.CutSuffix(inside, "]")
 	}
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()

@@ -3,6 +3,7 @@ package agentcli
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -60,6 +61,26 @@ func (p *patience) print(out io.Writer, text string) error {
 	p.since = time.Now()
 	_, err := io.WriteString(out, text)
 	return err
+}
+
+// over is out, for what does not know of the line.
+func (p *patience) over(out io.Writer) io.Writer { return patientWriter{p, out} }
+
+// log writes lines to out.
+func (p *patience) log(out io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(p.over(out), nil))
+}
+
+type patientWriter struct {
+	patience *patience
+	out      io.Writer
+}
+
+func (w patientWriter) Write(text []byte) (int, error) {
+	if err := w.patience.print(w.out, string(text)); err != nil {
+		return 0, err
+	}
+	return len(text), nil
 }
 
 func (p *patience) end() {

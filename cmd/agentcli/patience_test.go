@@ -2,6 +2,7 @@ package agentcli
 
 import (
 	"bytes"
+	"io"
 	"testing"
 	"time"
 
@@ -22,6 +23,23 @@ func TestPatienceSpeaksAfterASecondOfSilence(t *testing.T) {
 	require.Equal(t, byte('\r'), terminal.Bytes()[terminal.Len()-1], "the line was cleared first")
 	require.Less(t, time.Since(p.since), time.Hour, "the silence begins anew")
 }
+
+func TestWhatKnowsNothingOfTheLineWritesInItsPlace(t *testing.T) {
+	t.Parallel()
+	var terminal, out bytes.Buffer
+	p := &patience{line: &progress{out: &terminal}, since: time.Now().Add(-2500 * time.Millisecond)}
+	p.tick("connecting")
+	require.Contains(t, terminal.String(), "\rconnecting … 2 s")
+	p.log(&out).Info("connected")
+	require.Contains(t, out.String(), "msg=connected\n")
+	require.Equal(t, byte('\r'), terminal.Bytes()[terminal.Len()-1], "the line was cleared first")
+	_, err := p.over(failingWriter{}).Write([]byte("x"))
+	require.ErrorIs(t, err, io.ErrClosedPipe)
+}
+
+type failingWriter struct{}
+
+func (failingWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestPatienceIsSilentWithoutATerminal(t *testing.T) {
 	t.Parallel()

@@ -43,7 +43,11 @@ func (t tree) serviceFindings(ctx context.Context) []agent.Finding {
 	case errors.Is(err, service.ErrNotInstalled):
 		return []agent.Finding{warn(name+" is not installed", "install it with: "+t.brand.Use+" install")}
 	case err != nil:
-		found = warn("the state of "+name+" is not known: "+oneLine(err), "run this as an administrator")
+		advice := "run this as an administrator"
+		if t.isAdmin() {
+			advice = "look at the service with the tools of its manager (" + s.Platform() + ")"
+		}
+		found = warn("the state of "+name+" is not known: "+oneLine(err), advice)
 	case status == service.StatusRunning:
 		found = agent.Finding{Check: serviceCheck, Level: agent.FindingOK, Text: name + " runs (" + s.Platform() + ")"}
 	default:

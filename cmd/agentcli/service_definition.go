@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // serviceDefinition is what a service manager has to know of the agent. All paths
@@ -39,6 +40,9 @@ func (d serviceDefinition) check() error {
 	for _, text := range append([]string{d.DisplayName, d.Description, d.Program, d.Config, d.StateDir, d.LogFile}, d.Arguments...) {
 		if strings.ContainsFunc(text, unicode.IsControl) {
 			return fmt.Errorf("%q has a control character, which no service manager takes", text)
+		}
+		if !utf8.ValidString(text) {
+			return fmt.Errorf("%q is not UTF-8 text, which service managers leave out or change", text)
 		}
 	}
 	if !filepath.IsAbs(d.Program) {

@@ -5,8 +5,10 @@ package agentcli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"regexp"
+	"strings"
 
 	"github.com/kardianos/service"
 )
@@ -21,7 +23,7 @@ type scriptRegistry struct {
 }
 
 func (r scriptRegistry) Register(_ context.Context, d serviceDefinition) ([]change, error) {
-	if err := d.check(); err != nil {
+	if err := errors.Join(d.check(), d.checkForScript()); err != nil {
 		return nil, err
 	}
 	before, there, err := readIfThere(r.path)
@@ -49,6 +51,25 @@ func (r scriptRegistry) Register(_ context.Context, d serviceDefinition) ([]chan
 		return []change{major("%s updated", r.path)}, nil
 	}
 	return nil, nil
+}
+
+// shellWords need no quotes in the script, which has none for them.
+var shellWords = regexp.MustCompile(`^[A-Za-z0-9/._+=:,@%-]*$`)
+
+// checkForScript refuses what the shell that runs the script would take for more than
+// a text.
+func (d serviceDefinition) checkForScript() error {
+	for _, word := range append([]string{d.Program}, d.Arguments...) {
+		if !shellWords.MatchString(word) {
+			return fmt.Errorf("%q has characters that the script of this service manager cannot hold; use letters, digits and /._+=:,@%%-", word)
+		}
+	}
+	for _, text := range []string{d.DisplayName, d.Description} {
+		if strings.ContainsAny(text, "\"'`$\\") {
+			return fmt.Errorf("%q has quotes, dollars or backslashes, which the script of this service manager cannot hold", text)
+		}
+	}
+	return nil
 }
 
 // configInScript is the option in whatever quotes the script's language has.

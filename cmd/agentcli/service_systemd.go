@@ -43,6 +43,9 @@ func (r systemdRegistry) Register(ctx context.Context, d serviceDefinition) (cha
 	if strings.ContainsAny(d.Program, `"'\`) {
 		return nil, fmt.Errorf("program %s: systemd runs none whose path has quotes or backslashes", d.Program)
 	}
+	if r.masked() {
+		return nil, fmt.Errorf("an administrator has masked %s, so that it never starts; first: systemctl unmask %s", r.unit(), r.unit())
+	}
 	if !r.packaged(d) {
 		if changed, err = r.file(r.version(ctx)).write(d); err != nil {
 			return nil, err
@@ -61,6 +64,12 @@ func (r systemdRegistry) Register(ctx context.Context, d serviceDefinition) (cha
 		return changed, err
 	}
 	return append(changed, minor("the service starts with the host")), nil
+}
+
+// masked: a link to nowhere stands in place of the unit.
+func (r systemdRegistry) masked() bool {
+	to, err := os.Readlink(r.places()[0])
+	return err == nil && to == os.DevNull
 }
 
 // packaged: the unit of a package says the same, and its package keeps it up to date.
@@ -89,20 +98,20 @@ func (r systemdRegistry) CommandLine(context.Context) ([]string, error) {
 	return nil, service.ErrNotInstalled
 }
 
-// Unregister leaves the unit of a package: that goes with its package.
+// Unregister leaves the unit of a package: that goes with its package. Drop-ins are the
+// administrator's, and count again after the next install.
 func (r systemdRegistry) Unregister(ctx context.Context) (removed []string, err error) {
 	if _, err := r.run(ctx, "systemctl", "disable", r.unit()); err != nil {
 		return nil, err
 	}
 	own := r.places()[0]
-	for _, path := range []string{own, own + ".d"} {
-		if _, err := os.Lstat(path); err != nil {
-			continue
-		}
-		if err := os.RemoveAll(path); err != nil {
-			return removed, err
-		}
-		removed = append(removed, path+" removed")
+	if err := os.Remove(own); err == nil {
+		removed = append(removed, own+" removed")
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	if _, err := os.Lstat(own + ".d"); err == nil {
+		removed = append(removed, own+".d stays: it has changes of an administrator; --purge removes them")
 	}
 	if _, err := r.run(ctx, "systemctl", "daemon-reload"); err != nil {
 		return removed, err
@@ -115,6 +124,19 @@ func (r systemdRegistry) Unregister(ctx context.Context) (removed []string, err 
 		}
 	}
 	return removed, nil
+}
+
+// Purge removes what administrators have added to the unit. It is made for it alone.
+func (r systemdRegistry) Purge(ctx context.Context) (removed []string, err error) {
+	added := r.places()[0] + ".d"
+	if _, err := os.Lstat(added); errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err := os.RemoveAll(added); err != nil {
+		return nil, err
+	}
+	_, err = r.run(ctx, "systemctl", "daemon-reload")
+	return []string{added + " removed"}, err
 }
 
 // version of the systemd that is here.

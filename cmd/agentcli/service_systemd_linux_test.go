@@ -143,9 +143,29 @@ func TestSystemdUnregister(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(path+".d", "override.conf"), nil, 0o644))
 	removed, err := r.Unregister(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []string{path + " removed", path + ".d removed"}, removed)
+	require.Equal(t, []string{path + " removed", path + ".d stays: it has changes of an administrator; --purge removes them"}, removed)
 	require.Equal(t, []string{"disable kanade-agent.service", "daemon-reload", "reset-failed kanade-agent.service"}, f.changes())
+	require.Equal(t, []string{"kanade-agent.service.d"}, names(t, filepath.Dir(path)))
+	for _, want := range [][]string{{path + ".d removed"}, nil} {
+		removed, err = r.Purge(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, removed)
+	}
 	require.Empty(t, names(t, filepath.Dir(path)))
+}
+
+// Who has masked the service wants it never to start.
+func TestSystemdRegisterUnmasksNothing(t *testing.T) {
+	t.Parallel()
+	r, f, path := systemdBench(t)
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.Symlink(os.DevNull, path))
+	_, err := r.Register(t.Context(), defined("/c"))
+	require.ErrorContains(t, err, "systemctl unmask kanade-agent.service")
+	require.Empty(t, f.changes())
+	to, err := os.Readlink(path)
+	require.NoError(t, err)
+	require.Equal(t, os.DevNull, to)
 }
 
 func TestSystemdStates(t *testing.T) {

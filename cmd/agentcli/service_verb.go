@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"strings"
 
 	"github.com/kardianos/service"
@@ -96,8 +97,16 @@ func (t tree) serviceError(verb string, err error) error {
 		hint = " (this needs root)"
 	case service.Platform() == "linux-systemd":
 		hint = " (see journalctl -u " + t.brand.ServiceName + ")"
+	case isExitStatus(err):
+		hint = " from the manager (" + service.Platform() + "), which says no more; see its log, and: " + t.brand.Use + " doctor"
 	}
 	return fmt.Errorf("%s: service %s: %w%s", verb, t.brand.ServiceName, err, hint)
+}
+
+// isExitStatus: a manager's program failed without a word.
+func isExitStatus(err error) bool {
+	_, ok := errors.AsType[*exec.ExitError](err)
+	return ok
 }
 
 // installed returns the service, or an error that says what to do if this host
@@ -114,9 +123,13 @@ func (t tree) installed(verb string) (service.Service, error) {
 }
 
 func (t tree) notInstalled(verb string) error {
+	todo := "install it with: " + t.brand.Use + " install"
+	if verb == "uninstall" {
+		todo = "one of another name needs --" + serviceNameFlag
+	}
 	return &exitError{
 		code: ExitNotInstalled,
-		err:  fmt.Errorf("%s: service %s: not installed; install it with: %s install", verb, t.brand.ServiceName, t.brand.Use),
+		err:  fmt.Errorf("%s: service %s: not installed; %s", verb, t.brand.ServiceName, todo),
 	}
 }
 

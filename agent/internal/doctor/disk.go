@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -124,6 +125,9 @@ func writeAndSync(dir string) (time.Duration, error) {
 func accessAdvice(err error) string {
 	if errors.Is(err, fs.ErrPermission) {
 		return "run this as the user that the agent runs as; if that is so, give that user the folder"
+	}
+	if errors.Is(err, syscall.ENOTDIR) {
+		return "a file is where a folder should be: name another folder, or move the file away"
 	}
 	return "mend the disk, or make room on it"
 }

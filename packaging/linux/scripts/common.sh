@@ -18,6 +18,9 @@ allowed() {
 	[ "$answer" -ne 101 ]
 }
 
+# failed: a package is not half installed because its service does not start or stop.
+failed() { echo "kanade-agent: systemd could not $1; see: systemctl status $unit; journalctl -u $unit" >&2; }
+
 # control has systemd do something with the agent. If a command of the agent has called
 # dpkg or rpm, that would end them in the middle: then it waits until the command ends.
 control() {

@@ -1,5 +1,5 @@
 removed() {
-	if systemd_runs; then control stop; fi
+	if systemd_runs; then control stop || failed 'stop the service'; fi
 	if command -v systemctl >/dev/null; then systemctl --quiet disable "$unit" 2>/dev/null || true; fi
 	# Written by kanade-agent install, for this program.
 	own=/etc/systemd/system/$unit
