@@ -91,7 +91,8 @@ func readOnly(t *testing.T, dir string) fault {
 				require.NoError(t, syscall.Mount(dir, dir, "", syscall.MS_BIND, ""))
 				require.NoError(t, syscall.Mount("", dir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 			},
-			end: func() { require.NoError(t, syscall.Unmount(dir, 0)) },
+			// The agent may have a file of it open at this moment.
+			end: func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) },
 		}
 	}
 	return fault{
