@@ -35,13 +35,18 @@ func (s *Service) run(ctx context.Context) error {
 	}
 }
 
-// now is the time. That the host's clock was set is news for the disk.
+// countLost is the least that matters of the count, where a crash loses it.
+const countLost = time.Minute
+
+// now is the time. That the host's clock was set is news for the disk. As long as it
+// is set back the count on disk must not fall behind it, or a start after a crash
+// takes the clock for right: so it is news again before half of that time has passed.
 func (s *Service) now() moment {
 	m, set := s.clock.look()
-	if set {
-		s.mu.Lock()
-		s.dirty = true
-		s.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if set || m.behind() >= countLost && time.Since(s.noted) >= min(m.behind()/2, time.Hour) {
+		s.dirty, s.noted = true, time.Now()
 	}
 	return m
 }

@@ -88,6 +88,7 @@ type Service struct {
 	armed  map[string]*armed // by key
 	marks  map[string]mark   // of the last run, of schedules that are not armed yet
 	runs   map[string]flight // by request ID
+	noted  time.Time         // when the count was news for the disk last, while the clock is set back
 	doneAt map[string]stamp  // by completion, where it is known better than there
 	digest map[string]string // by object
 	early  map[string]moment // ends of runs, until it is known which are ours
