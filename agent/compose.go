@@ -20,6 +20,7 @@ import (
 	"github.com/kanade-go/kanade/agent/internal/scripts"
 	"github.com/kanade-go/kanade/agent/internal/settings"
 	"github.com/kanade-go/kanade/agent/internal/statedir"
+	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/retry"
 )
 
@@ -41,6 +42,7 @@ const maxOutput = 8 << 20
 
 // parts is everything that one run of the agent consists of.
 type parts struct {
+	beat      supervise.Beat // of all that is done now and then
 	dir       *statedir.Dir
 	ledger    *command.Ledger
 	boxes     boxes
@@ -66,7 +68,7 @@ type parts struct {
 // compose opens what is durable, connects, and puts the parts together. Nothing
 // runs yet. On an error everything that was opened is closed again.
 func (a *Agent) compose() (*parts, error) {
-	p := &parts{arrivals: make(chan delivery.Delivery, 64), report: a.newReport()}
+	p := &parts{beat: supervise.NewBeat(), arrivals: make(chan delivery.Delivery, 64), report: a.newReport()}
 	for _, step := range []func(*parts) error{a.openState, a.connect, a.openBoxes} {
 		if err := step(p); err != nil {
 			return nil, errors.Join(err, p.close())

@@ -79,7 +79,7 @@ func (a *Agent) connectionTasks(p *parts) []supervise.Task {
 			return ErrConnectionClosed
 		}
 	}}}
-	watch := &natskit.Watch{Logger: a.log.With("component", "connection")}
+	watch := &natskit.Watch{Until: p.beat.Until, Logger: a.log.With("component", "connection")}
 	switch {
 	case p.own != nil:
 		watch.Conn = p.own

@@ -64,7 +64,7 @@ var layers = map[string][]string{
 	"agent/internal/responder":     slices.Concat(libraries, []string{"agent/internal/subscribed"}),
 	"agent/internal/statedir":      libraries,
 	"agent/internal/subscribed":    libraries,
-	"agent/internal/supervise":     libraries,
+	"agent/internal/supervise":     slices.Concat(libraries, []string{"retry/jitter"}),
 	"agent/internal/command":       features,
 	"agent/internal/doctor":        features,
 	"agent/internal/events":        features,

@@ -85,7 +85,7 @@ func (a *Agent) goroutinesTask(p *parts) supervise.Task {
 		if err := os.Remove(answer); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			log.Debug("an old answer was not removed", "error", err)
 		}
-		for supervise.Sleep(ctx, supervise.UntilBeat(goroutinesLook)) {
+		for supervise.Sleep(ctx, p.beat.Until(goroutinesLook)) {
 			answerGoroutines(dir, log)
 		}
 		return nil

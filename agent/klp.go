@@ -56,7 +56,7 @@ func (a *Agent) klpTasks(p *parts) []supervise.Task {
 	}
 	server := klp.New(klp.Config{
 		Endpoint: *a.opts.klp, PCID: a.cfg.ID, Version: a.cfg.Version, Host: klpHost{p}, Log: logtail.NewReader(file),
-		Now: time.Now, Logger: a.log.With("component", "klp"),
+		Beat: p.beat, Now: time.Now, Logger: a.log.With("component", "klp"),
 	})
 	return []supervise.Task{{Name: "local clients", Run: server.Run}}
 }

@@ -63,7 +63,7 @@ func (a *Agent) openBoxes(p *parts) error {
 
 func (a *Agent) openBox(p *parts, folder string, codec outbox.Codec, opts ...outbox.Option) (*outbox.Outbox, error) {
 	opts = append(opts, outbox.WithCodec(codec), outbox.WithTransport(p.transport),
-		outbox.WithLogger(a.log.With("component", folder)), outbox.WithFS(a.opts.fs))
+		outbox.WithLogger(a.log.With("component", folder)), outbox.WithFS(a.opts.fs), outbox.WithBeat(p.beat.Until))
 	opened, err := outbox.Open(p.dir.Path(folder), opts...)
 	if err != nil {
 		return nil, fmt.Errorf("agent: open %s: %w", folder, err)

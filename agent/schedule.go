@@ -24,7 +24,7 @@ func (a *Agent) composeSchedule(p *parts, objects *scripts.Cache) {
 	p.schedule = schedule.New(schedule.Config{
 		PCID: a.cfg.ID, Dir: p.dir.Path(scheduleFolder), Completions: p.dir.Path(schedule.CompletionsFile), FS: a.opts.fs,
 		Watch: func(ctx context.Context, bucket string, keys retry.Keys, apply func(retry.View), opts ...retry.Option) error {
-			opts = append(opts, retry.WithLogger(log), p.report.board.Option(), a.hintSpread(bucket))
+			opts = append(opts, retry.WithLogger(log), p.report.board.Option(), a.hintSpread(bucket), retry.WithBeat(p.beat.Until))
 			return retry.WatchKV(ctx, reader, bucket, keys, apply, opts...)
 		},
 		Groups: p.settings.Groups, Lookup: p.settings.Scripts().Known, Objects: objects,

@@ -24,7 +24,7 @@ func (a *Agent) composeSettings(p *parts) {
 	p.settings = settings.New(settings.Config{
 		PCID: a.cfg.ID, Dir: p.dir.Path(settingsFolder), FS: a.opts.fs, Rows: reader, Logger: log,
 		Watch: func(ctx context.Context, bucket string, keys retry.Keys, apply func(retry.View), opts ...retry.Option) error {
-			opts = append(opts, retry.WithLogger(log), p.report.board.Option(), a.hintSpread(bucket))
+			opts = append(opts, retry.WithLogger(log), p.report.board.Option(), a.hintSpread(bucket), retry.WithBeat(p.beat.Until))
 			return retry.WatchKV(ctx, reader, bucket, keys, apply, opts...)
 		},
 		Connected: func() bool {

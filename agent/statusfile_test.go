@@ -238,7 +238,7 @@ func TestWhenTheStatusIsWritten(t *testing.T) {
 		require.Less(t, time.Since(x.read(t).At), statusBeat+statusPace, "without news once a minute")
 		looks := x.looked()
 		t.Logf("an hour without news: %d looks", looks)
-		require.InDelta(t, 120, looks, 4)
+		require.InDelta(t, 60, looks, 4)
 
 		time.Sleep(10 * time.Second) // between two beats
 		x.change("2")

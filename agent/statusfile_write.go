@@ -26,6 +26,7 @@ const (
 type statusWriter struct {
 	path   string
 	status func() Status
+	beat   supervise.Beat
 	// news returns channels that speak when the agent may have changed since the
 	// call.
 	news func() []<-chan struct{}
@@ -38,7 +39,7 @@ type statusWriter struct {
 
 func (a *Agent) statusTask(p *parts) supervise.Task {
 	w := &statusWriter{
-		path: p.dir.Path(StatusFile), status: a.Status, log: a.log.With("component", "status"),
+		path: p.dir.Path(StatusFile), status: a.Status, beat: p.beat, log: a.log.With("component", "status"),
 		news: func() []<-chan struct{} {
 			_, link := p.transport.State()
 			return []<-chan struct{}{link, p.report.board.Changed(), p.report.running.changed, a.unlessReady(), p.settings.StatusChanged()}
@@ -60,43 +61,49 @@ func (a *Agent) unlessReady() <-chan struct{} {
 // what Status says.
 func (w *statusWriter) run(ctx context.Context) error {
 	defer w.remove()
-	for looks := 2; ; looks-- {
-		news := w.news()
-		if w.look() {
+	due := true
+	for looks := 2; ; {
+		news, began := w.news(), time.Now()
+		if w.look(due) {
 			looks = max(looks, 2)
 		}
-		if !supervise.Sleep(ctx, statusPace) {
-			return nil
-		}
-		if looks <= 1 {
-			if !w.await(ctx, news) {
+		due = false
+		if looks--; looks == 0 {
+			told, ended := w.await(ctx, news)
+			if ended {
 				return nil
 			}
-			looks = 3 // of which the loop takes one
+			if due, looks = !told, 1; due {
+				continue
+			}
+			looks = 2
+		}
+		if !supervise.Sleep(ctx, statusPace-time.Since(began)) {
+			return nil
 		}
 	}
 }
 
-// await waits for news or the next beat, and says whether ctx lasted as long.
-func (w *statusWriter) await(ctx context.Context, news []<-chan struct{}) bool {
-	beat := time.NewTimer(statusBeat - time.Since(w.written))
-	defer beat.Stop()
+// await waits for news or for the next write that is due without any.
+func (w *statusWriter) await(ctx context.Context, news []<-chan struct{}) (told, ended bool) {
+	due := time.NewTimer(w.beat.Until(statusBeat))
+	defer due.Stop()
 	select {
 	case <-ctx.Done():
-		return false
-	case <-beat.C:
+		return false, true
+	case <-due.C:
+		return false, false
 	case <-news[0]:
 	case <-news[1]:
 	case <-news[2]:
 	case <-news[3]:
 	case <-news[4]:
 	}
-	return true
+	return true, false
 }
 
-// look writes the status if it is new or the beat is due, and says whether it is
-// new.
-func (w *statusWriter) look() (fresh bool) {
+// look writes the status if it is new or if that is due, and says whether it is new.
+func (w *statusWriter) look(due bool) (fresh bool) {
 	s := w.status()
 	if !s.Running {
 		return false // the end is near
@@ -108,7 +115,7 @@ func (w *statusWriter) look() (fresh bool) {
 		return w.failed(err)
 	}
 	fresh = !bytes.Equal(bare, w.last)
-	if !fresh && time.Since(w.written) < statusBeat {
+	if !fresh && !due && time.Since(w.written) < statusBeat {
 		return false
 	}
 	s.At = at

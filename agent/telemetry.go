@@ -14,7 +14,7 @@ func (a *Agent) telemetryTasks(p *parts) (reports, answers []supervise.Task) {
 		return nil, nil
 	}
 	host := telemetry.New(telemetry.Config{
-		PCID: a.cfg.ID, Version: a.cfg.Version, Transport: p.transport, Logger: a.log.With("component", "telemetry"),
+		PCID: a.cfg.ID, Version: a.cfg.Version, Transport: p.transport, Beat: p.beat, Logger: a.log.With("component", "telemetry"),
 		Settings: p.currentSettings, Settled: p.report.denials.settled,
 		Complete: func(h *wire.Heartbeat) {
 			p.updates.beats.Add(1)

@@ -24,8 +24,7 @@ const (
 	// ackWait is the reference release's limit for one acknowledgement.
 	ackWait = 30 * time.Second
 	// rescanEvery is how often the folder is looked at for files that others
-	// have put there: on the minute, so that the boxes of a process wake it
-	// together. No other host has to do with it.
+	// have put there.
 	rescanEvery = 60 * time.Second
 	// overtakenAfter is how long a record without an answer keeps its place in
 	// the window although later ones have theirs.
@@ -55,6 +54,7 @@ type options struct {
 	quarantine   int // refusals
 	threshold    int64
 	loadLarge    LoadFunc
+	beat         func(every time.Duration) time.Duration
 }
 
 // LoadFunc makes the record of a large file; see [WithLarge].
@@ -67,6 +67,7 @@ func newOptions(opts []Option) (options, error) {
 		backoff: retry.DefaultBackoff(),
 		window:  defaultWindow,
 		fs:      atomicfile.OS,
+		beat:    func(every time.Duration) time.Duration { return every },
 
 		quarantine: defaultQuarantineAfter,
 	}
@@ -129,6 +130,14 @@ func WithWindow(n int) Option { return func(o *options) { o.window = n } }
 // WithFS replaces the file system, for tests. A file system whose files have no
 // descriptor is not locked. Default: [atomicfile.OS].
 func WithFS(f atomicfile.FS) Option { return func(o *options) { o.fs = f } }
+
+// WithBeat has the folder looked at, for files that others have put there, in moments
+// that until names: how long it is to the next of those that are every apart, above 0.
+// The outboxes of one process that share them wake it once. Default: every from the
+// last look.
+func WithBeat(until func(every time.Duration) time.Duration) Option {
+	return func(o *options) { o.beat = until }
+}
 
 // WithLimit bounds the folder, stuck/ included: the number of its records and
 // the bytes of their files. Zero: no limit, which is the default of both. What

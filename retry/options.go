@@ -34,6 +34,7 @@ type options struct {
 	readSpread, hintSpread  time.Duration // the rest is WatchKV's
 	ownKeys                 []string
 	checkHinted, checkBlind time.Duration
+	beat                    func(every time.Duration) time.Duration
 }
 
 // Defaults of WatchKV.
@@ -103,6 +104,13 @@ func WithCheckInterval(hinted, blind time.Duration) Option {
 			o.checkBlind = blind
 		}
 	}
+}
+
+// WithBeat has WatchKV make its checks in moments that until names: how long it is to the next of those that are every apart.
+// The views of one process that share them wake it once, in place of once each; other hosts must have other moments. Nil, the
+// default, leaves them to chance.
+func WithBeat(until func(every time.Duration) time.Duration) Option {
+	return func(o *options) { o.beat = until }
 }
 
 func newOptions(opts []Option) options {

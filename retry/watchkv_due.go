@@ -65,7 +65,7 @@ func (w *kvWatch) planCheck() {
 		every = min(every, w.o.checkBlind)
 	}
 	every = max(every, time.Duration(w.whole.costOfCheck()-1)*requestPause)
-	pause := between(every)
+	pause := w.checkPause(every)
 	switch w.settling {
 	case settlingAtOnce:
 		pause = behindPause + jitter.N(w.o.readSpread)
@@ -74,6 +74,13 @@ func (w *kvWatch) planCheck() {
 	}
 	w.settling = max(w.settling-1, settled)
 	w.due.check = time.Now().Add(pause)
+}
+
+func (w *kvWatch) checkPause(every time.Duration) time.Duration {
+	if w.o.beat == nil {
+		return between(every)
+	}
+	return min(max(w.o.beat(every), 0), every)
 }
 
 // between is d or up to a quarter less: the interval is a promise, the jitter keeps it.

@@ -38,6 +38,7 @@ type Config struct {
 	PCID     string
 	Version  string
 	Host     Host
+	Beat     supervise.Beat // when to look at the host
 	Log      Log
 	Now      func() time.Time // default: time.Now
 	Logger   *slog.Logger     // default: none

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/agent/wire"
 )
 
@@ -52,7 +51,7 @@ func (s *Server) watch(ctx context.Context) error {
 	defer timer.Stop()
 	for {
 		link, settings := s.evaluate()
-		timer.Reset(supervise.UntilBeat(s.limits.evaluate))
+		timer.Reset(s.cfg.Beat.Until(s.limits.evaluate))
 		select {
 		case <-ctx.Done():
 			return nil

@@ -97,7 +97,7 @@ func (d *dialer) Dial(_, address string) (net.Conn, error) {
 	_ = conn.SetDeadline(time.Now().Add(dialTimeout))
 	d.last.begin()
 	d.shake(conn)
-	return handshaking{conn, d}, nil
+	return handshaking{spare(conn), d}, nil
 }
 
 // breathe pauses where nats.go does not: of several servers it tries the next one at

@@ -33,6 +33,9 @@ type prover interface {
 type Watch struct {
 	Conn   prover
 	Logger *slog.Logger
+	// Until says how long it is to the next of the moments, so far apart, at which the
+	// agent does what it does now and then. Nil: they count from now.
+	Until func(every time.Duration) time.Duration
 
 	clock     func() reading // for tests
 	addresses func() string
@@ -59,9 +62,13 @@ func (w *Watch) Run(ctx context.Context) error {
 	if addresses == nil {
 		addresses = systemAddresses
 	}
+	until := w.Until
+	if until == nil {
+		until = func(every time.Duration) time.Duration { return every }
+	}
 	see := func() look { return look{at: clock(), addresses: addresses()} }
 	last := see()
-	timer := time.NewTimer(untilLook())
+	timer := time.NewTimer(until(lookEvery))
 	defer timer.Stop()
 	for {
 		select {
@@ -75,13 +82,9 @@ func (w *Watch) Run(ctx context.Context) error {
 			now.at = clock() // the reaction may have taken its time
 		}
 		last = now
-		timer.Reset(untilLook())
+		timer.Reset(until(lookEvery))
 	}
 }
-
-// untilLook ends on a whole multiple of lookEvery, together with what else this
-// process does now and then: an idle host is woken once for all of it.
-func untilLook() time.Duration { return lookEvery - time.Duration(time.Now().UnixNano())%lookEvery }
 
 func (w *Watch) react(ctx context.Context, what string) {
 	w.Logger.Info("the host changed; the connection has to prove itself", "change", what)

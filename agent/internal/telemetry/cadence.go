@@ -2,8 +2,9 @@ package telemetry
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
+
+	"github.com/kanade-go/kanade/agent/internal/supervise"
 )
 
 const (
@@ -11,11 +12,12 @@ const (
 	maxInterval = 24 * time.Hour
 )
 
-// cadence calls tick at once and then once in each interval. The second tick
-// comes after a quarter to the whole of an interval, at random, so that hosts that
+// cadence calls tick at once and then once in each interval, by the agent's beat: the
+// second tick comes after a quarter to the whole of an interval, so that hosts that
 // were started together do not stay in step. A changed interval begins anew with
 // a tick, at the earliest minInterval after the last one.
 type cadence struct {
+	beat     supervise.Beat
 	interval func() (every time.Duration, changed <-chan struct{})
 	// tick does the work. Fresh says that it is the first one, or the first one of
 	// a changed interval.
@@ -40,7 +42,7 @@ func (c cadence) run(ctx context.Context) error {
 		}
 		last = time.Now()
 		c.tick(ctx, fresh)
-		due = following(due, every, fresh)
+		due = c.following(due, every, fresh)
 		fresh = false
 	}
 }
@@ -52,16 +54,26 @@ func (c cadence) bounded() (time.Duration, <-chan struct{}) {
 
 // following returns when the tick after the one of due comes. What was missed
 // meanwhile is skipped.
-func following(due time.Time, every time.Duration, fresh bool) time.Time {
-	step := every
+func (c cadence) following(due time.Time, every time.Duration, fresh bool) time.Time {
+	now := time.Now()
 	if fresh {
-		due, step = later(due, time.Now()), every/4+rand.N(every-every/4)
+		return now.Add(c.second(now, every))
 	}
-	due = due.Add(step)
-	if late := time.Since(due); late >= 0 {
+	due = due.Add(every)
+	if late := now.Sub(due); late >= 0 {
 		due = due.Add((late/every + 1) * every)
 	}
 	return due
+}
+
+// second is how long after the first tick the second one comes. A third of the usual
+// intervals ends on a moment of the 10 seconds that other parts of the agent go by.
+func (c cadence) second(now time.Time, every time.Duration) time.Duration {
+	step := c.beat.After(now, every)
+	if step < every/4 {
+		step += every / 3
+	}
+	return step
 }
 
 func later(a, b time.Time) time.Time {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/agent/wire"
 )
 
@@ -61,7 +62,7 @@ func startTicks(d *dial, work func(n int)) *ticks {
 	k := &ticks{began: time.Now(), work: work}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Service{cfg: Config{Settings: d.get}}
-	c := cadence{interval: s.interval(heartbeatInterval), tick: func(_ context.Context, fresh bool) {
+	c := cadence{beat: supervise.NewBeat(), interval: s.interval(heartbeatInterval), tick: func(_ context.Context, fresh bool) {
 		k.mu.Lock()
 		k.at, k.fresh = append(k.at, time.Since(k.began)), append(k.fresh, fresh)
 		n := len(k.at)

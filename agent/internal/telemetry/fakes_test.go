@@ -172,6 +172,7 @@ func newBench(t *testing.T, prepare ...func(*bench)) *bench {
 	sub, err := b.backend.Conn().Subscribe(">", 10_000, b.receive)
 	require.NoError(t, err)
 	b.service = New(Config{
+		Beat: supervise.NewBeat(),
 		PCID: "PC-1", Version: "1.2.3", Transport: b.fake.Conn(), Settings: b.get, Host: b.host, Processes: b.processes, Logger: b.log, Complete: b.complete,
 	})
 	g := supervise.NewGroup(context.Background(), b.log, append(b.service.Tasks(), b.service.Answers()...)...)

@@ -28,7 +28,7 @@ func newBeats(s *Service) *beats {
 
 func (b *beats) run(ctx context.Context) error {
 	b.s.out.awaitFirst(ctx) // a new host is seen at once, not an interval later
-	return cadence{interval: b.s.interval(heartbeatInterval), tick: b.tick}.run(ctx)
+	return cadence{beat: b.s.cfg.Beat, interval: b.s.interval(heartbeatInterval), tick: b.tick}.run(ctx)
 }
 
 func (b *beats) tick(ctx context.Context, _ bool) {

@@ -38,7 +38,7 @@ func newHostLoad(s *Service) *hostLoad {
 
 func (l *hostLoad) run(ctx context.Context) error {
 	l.s.out.awaitFirst(ctx)
-	return cadence{interval: l.s.interval(hostPerfInterval), tick: l.tick}.run(ctx)
+	return cadence{beat: l.s.cfg.Beat, interval: l.s.interval(hostPerfInterval), tick: l.tick}.run(ctx)
 }
 
 func (l *hostLoad) tick(ctx context.Context, fresh bool) {

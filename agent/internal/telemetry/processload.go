@@ -52,7 +52,7 @@ func newProcessLoad(s *Service) *processLoad {
 
 func (l *processLoad) run(ctx context.Context) error {
 	l.s.out.awaitFirst(ctx)
-	return cadence{interval: l.s.interval(hostPerfInterval), tick: l.tick}.run(ctx)
+	return cadence{beat: l.s.cfg.Beat, interval: l.s.interval(hostPerfInterval), tick: l.tick}.run(ctx)
 }
 
 func (l *processLoad) tick(ctx context.Context, fresh bool) {

@@ -27,6 +27,7 @@ type Config struct {
 	// Settled is called with the subject of pings when the broker had refused it and
 	// does not any more. Nil: nobody is told.
 	Settled func(subject string)
+	Beat    supervise.Beat // when to measure
 	Logger  *slog.Logger
 }
 
