@@ -63,6 +63,7 @@ var layers = map[string][]string{
 	"agent/internal/natskit":       libraries,
 	"agent/internal/responder":     slices.Concat(libraries, []string{"agent/internal/subscribed"}),
 	"agent/internal/statedir":      libraries,
+	"agent/internal/statefile":     {"outbox/atomicfile"},
 	"agent/internal/subscribed":    libraries,
 	"agent/internal/supervise":     slices.Concat(libraries, []string{"retry/jitter"}),
 	"agent/internal/command":       features,
@@ -92,7 +93,7 @@ var layers = map[string][]string{
 
 var (
 	libraries = []string{"retry", "outbox", "outbox/atomicfile", "exec", "inventory", "inventory/facts", "agent/wire"}
-	kits      = []string{"agent/internal/delivery", "agent/internal/health", "agent/internal/natskit", "agent/internal/responder", "agent/internal/statedir", "agent/internal/subscribed", "agent/internal/supervise"}
+	kits      = []string{"agent/internal/delivery", "agent/internal/health", "agent/internal/natskit", "agent/internal/responder", "agent/internal/statedir", "agent/internal/statefile", "agent/internal/subscribed", "agent/internal/supervise"}
 	features  = slices.Concat(libraries, kits)
 )
 

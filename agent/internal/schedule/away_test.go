@@ -165,10 +165,7 @@ func TestARefusalIsAnsweredOnceOverRestarts(t *testing.T) {
 func TestTheBoundOfACooldown(t *testing.T) {
 	for cooldown, want := range map[string]int{"59m59s": 4, "1h": 4, "1h 1s": 2} {
 		t.Run(cooldown, func(t *testing.T) {
-			run(t, func(b *bench) {
-				b.schedule(wire.Schedule{Cron: "0 0 * * * *", Mode: wire.OncePerPC, Cooldown: cooldown})
-				b.job(wire.Manifest{})
-			}, func(t *testing.T, b *bench) {
+			runOne(t, wire.Schedule{Cron: "0 0 * * * *", Mode: wire.OncePerPC, Cooldown: cooldown}, func(t *testing.T, b *bench) {
 				b.until("2000-01-01 04:30:00")
 				require.Len(t, b.runs(), want)
 			})

@@ -94,6 +94,15 @@ func run(t *testing.T, prepare func(*bench), test func(t *testing.T, b *bench)) 
 	synctestRun(t, prepare, test)
 }
 
+// runOne is run for one schedule of a job.
+func runOne(t *testing.T, s wire.Schedule, test func(t *testing.T, b *bench)) {
+	t.Helper()
+	run(t, func(b *bench) {
+		b.schedule(s)
+		b.job(wire.Manifest{})
+	}, test)
+}
+
 func synctestRun(t *testing.T, prepare func(*bench), test func(t *testing.T, b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

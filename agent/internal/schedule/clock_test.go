@@ -58,6 +58,22 @@ func TestTheCountGoesOnOverARestart(t *testing.T) {
 	}
 }
 
+func TestAClockThatIsSetBackRepeatsNothing(t *testing.T) {
+	runOne(t, wire.Schedule{Cron: "0 0 3 * * *"}, func(t *testing.T, b *bench) {
+		b.until("2000-01-01 03:10:00")
+		b.step(-time.Hour)
+		b.until("2000-01-01 23:00:00")
+		require.Len(t, b.runs(), 1)
+		b.step(-22 * time.Hour) // 01:00
+		b.until("2000-01-01 02:00:00")
+		b.restart()
+		b.until("2000-01-02 02:00:00")
+		require.Len(t, b.runs(), 1)
+		b.until("2000-01-02 04:00:00")
+		require.Len(t, b.runs(), 2)
+	})
+}
+
 // A clock that is set far back and then put right: what fired does not fire again.
 func TestAClockThatIsPutRightRepeatsNothing(t *testing.T) {
 	for name, during := range map[string]func(b *bench){
@@ -66,10 +82,7 @@ func TestAClockThatIsPutRightRepeatsNothing(t *testing.T) {
 		"over a crash":   func(b *bench) { b.pass(time.Minute); b.crash(); b.step(240 * time.Hour); b.start() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			run(t, func(b *bench) {
-				b.schedule(wire.Schedule{Cron: "0 0 3 * * *", StartingDeadline: "20h"})
-				b.job(wire.Manifest{})
-			}, func(t *testing.T, b *bench) {
+			runOne(t, wire.Schedule{Cron: "0 0 3 * * *", StartingDeadline: "20h"}, func(t *testing.T, b *bench) {
 				b.until("2000-01-01 03:10:00")
 				require.Len(t, b.runs(), 1)
 				b.set(-240 * time.Hour)
@@ -87,10 +100,7 @@ func TestAClockThatIsPutRightRepeatsNothing(t *testing.T) {
 // A cooldown is kept while the clock is set back, and after it was put right: what
 // was done then too.
 func TestACooldownSurvivesAClockThatIsSet(t *testing.T) {
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "0 0 * * * *", Mode: wire.OncePerPC, Cooldown: "20h"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
+	runOne(t, wire.Schedule{Cron: "0 0 * * * *", Mode: wire.OncePerPC, Cooldown: "20h"}, func(t *testing.T, b *bench) {
 		b.until("2000-01-01 01:10:00")
 		require.Len(t, b.runs(), 1)
 		b.set(-240 * time.Hour)
@@ -118,9 +128,9 @@ func TestACooldownSurvivesAClockThatIsSet(t *testing.T) {
 	})
 }
 
-// A schedule that starts over, and is then armed anew, has other IDs than before:
-// its fires are no duplicates.
-func TestWhatIsArmedAnewIsNoDuplicate(t *testing.T) {
+// A schedule that fires often does not stand still until its time comes again. It
+// starts over, and what it fires then, also when it is armed anew, is no duplicate.
+func TestAClockThatIsSetBackStallsNothing(t *testing.T) {
 	for name, again := range map[string]func(b *bench){
 		"other times": func(b *bench) {
 			b.schedule(wire.Schedule{Cron: "0 * * * * *"})
@@ -134,13 +144,12 @@ func TestWhatIsArmedAnewIsNoDuplicate(t *testing.T) {
 			b.put(wire.BucketSchedules, "s", "")
 			b.schedule(wire.Schedule{Cron: "*/15 * * * * *"})
 		},
-		"restarted": func(b *bench) { b.restart() },
+		"restarted":                  func(b *bench) { b.restart() },
+		"left alone":                 func(*bench) {},
+		"set back by less than that": func(b *bench) { b.set(-10 * time.Second) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			run(t, func(b *bench) {
-				b.schedule(wire.Schedule{Cron: "*/15 * * * * *"})
-				b.job(wire.Manifest{})
-			}, func(t *testing.T, b *bench) {
+			runOne(t, wire.Schedule{Cron: "*/15 * * * * *"}, func(t *testing.T, b *bench) {
 				b.pass(time.Hour)
 				b.set(-30 * time.Minute)
 				b.pass(2 * time.Minute)
@@ -149,50 +158,20 @@ func TestWhatIsArmedAnewIsNoDuplicate(t *testing.T) {
 				b.pass(10 * time.Minute)
 				require.InDelta(t, before+40, len(b.runs()), 1)
 				require.Zero(t, seen(b, &b.repeated), "a fire was taken for a duplicate")
+				ids := map[string]bool{}
+				for _, f := range b.runs() {
+					require.False(t, ids[f.RequestID])
+					ids[f.RequestID] = true
+				}
 			})
 		})
 	}
 }
 
-// The clock is set back while a fire waits for its jitter, and put right: it fires.
-func TestAJitterAndAClockThatIsPutRight(t *testing.T) {
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "0 0 3 * * *", Jitter: "1h"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
-		b.until("2000-01-01 03:00:01")
-		b.set(-240 * time.Hour)
-		b.pass(time.Minute)
-		b.set(240 * time.Hour)
-		b.until("2000-01-01 05:00:00")
-		require.Len(t, b.runs(), 1)
-	})
-}
-
-// What was passed over is not made up for by a restart.
-func TestARestartDoesNotMakeUpForWhatWasPassedOver(t *testing.T) {
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "0 0 3 * * *", Mode: wire.OncePerPC, Cooldown: "25h"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
-		b.until("2000-01-02 03:30:00")
-		require.Len(t, b.runs(), 1, "24 hours are less than 25")
-		b.pass(time.Hour)
-		b.restart()
-		b.until("2000-01-03 02:00:00")
-		require.Len(t, b.runs(), 1)
-		b.until("2000-01-03 03:00:00")
-		require.Len(t, b.runs(), 2)
-	})
-}
-
 // The clock is set back, the schedule is armed anew, and the clock is put right: what
 // had fired by then does not fire again.
 func TestAClockThatIsPutRightAfterItWasArmedAnew(t *testing.T) {
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "0 0 3 * * *"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
+	runOne(t, wire.Schedule{Cron: "0 0 3 * * *"}, func(t *testing.T, b *bench) {
 		b.until("2000-01-01 05:00:00")
 		require.Len(t, b.runs(), 1)
 		b.set(-4 * time.Hour)
@@ -205,4 +184,24 @@ func TestAClockThatIsPutRightAfterItWasArmedAnew(t *testing.T) {
 		b.until("2000-01-02 03:00:00")
 		require.Len(t, b.runs(), 2)
 	})
+}
+
+// The clock is set back while a fire waits for its jitter: it fires when its time
+// comes, or when the clock is put right.
+func TestAClockThatIsSetBackDuringTheJitter(t *testing.T) {
+	for name, until := range map[string]func(b *bench){
+		"its time comes again": func(b *bench) { b.until("2000-01-01 02:00:00") },
+		"put right":            func(b *bench) { b.pass(time.Minute); b.set(10 * time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			runOne(t, wire.Schedule{Cron: "0 0 3 * * *", Jitter: "1h"}, func(t *testing.T, b *bench) {
+				b.until("2000-01-01 03:00:01")
+				b.set(-10 * time.Hour)
+				until(b)
+				require.Empty(t, b.runs(), "its time has not come")
+				b.until("2000-01-01 04:30:00")
+				require.Len(t, b.runs(), 1)
+			})
+		})
+	}
 }

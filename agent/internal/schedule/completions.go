@@ -12,18 +12,21 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kanade-go/kanade/agent/internal/statefile"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 )
 
 const (
-	// maxCompletions is the largest file of completions that is read.
-	maxCompletions = 16 << 20
+	// maxCompletions is the largest file of completions that is read: the IDs of as many
+	// schedules as a bucket may hold and of those that are gone, each byte escaped.
+	maxCompletions = statefile.MaxBytes
 	// keepGone is how long it is remembered what a schedule did that is gone: it
 	// may come back with the backup of a bucket.
 	keepGone = 90 * 24 * time.Hour
-	// maxGone is of how many such schedules.
-	maxGone = 10_000
+	// maxGone is of how many such schedules, and maxGoneBytes how long all their keys are.
+	maxGone      = 10_000
+	maxGoneBytes = 2 << 20
 )
 
 // completions is when each job was last done for a schedule, in the reference
@@ -53,24 +56,22 @@ func completionKey(scheduleID, jobID string) string { return scheduleID + separa
 func (c *completions) load() (warning, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	data, err := readFile(c.fs, c.path, maxCompletions)
+	data, err := statefile.Read(c.fs, c.path, maxCompletions)
 	found := map[string]time.Time{}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-	case errors.Is(err, errDamaged):
-		warning = errors.Join(err, setAside(c.fs, c.path, brokenSuffix))
+	case errors.Is(err, statefile.ErrTooLarge):
+		found, warning = nil, fmt.Errorf("file %w: it %w", statefile.ErrDamaged, err)
 	case err != nil:
 		return nil, fmt.Errorf("schedule: read completions: %w", err)
 	default:
-		if found, warning = decodeCompletions(data); found == nil {
-			warning = errors.Join(warning, setAside(c.fs, c.path, brokenSuffix))
-		}
+		found, warning = decodeCompletions(data)
+	}
+	if found == nil {
+		found, warning = map[string]time.Time{}, errors.Join(warning, statefile.SetAside(c.fs, c.path, statefile.BrokenSuffix))
 	}
 	if warning != nil {
 		warning = fmt.Errorf("schedule: completions: %w; jobs may be done once more", warning)
-	}
-	if found == nil {
-		found = map[string]time.Time{}
 	}
 	// What this run did already counts.
 	maps.Copy(found, c.last)
@@ -82,7 +83,7 @@ func (c *completions) load() (warning, err error) {
 func decodeCompletions(data []byte) (map[string]time.Time, error) {
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(data, &raw); err != nil || raw == nil {
-		return nil, fmt.Errorf("%w: %w", errDamaged, errors.Join(err, errors.New("expected an object")))
+		return nil, fmt.Errorf("file %w: %w", statefile.ErrDamaged, errors.Join(err, errors.New("expected an object")))
 	}
 	found := make(map[string]time.Time, len(raw))
 	var bad []string
@@ -201,12 +202,12 @@ func (c *completions) prune(now time.Time, ids map[string]bool) {
 		}
 		gone = append(gone, key)
 	}
-	if len(gone) <= maxGone {
-		return
-	}
-	slices.SortFunc(gone, func(a, b string) int { return c.last[a].Compare(c.last[b]) })
-	for _, key := range gone[:len(gone)-maxGone] {
-		delete(c.last, key)
-		c.version++
+	slices.SortFunc(gone, func(a, b string) int { return c.last[b].Compare(c.last[a]) })
+	size := 0
+	for n, key := range gone {
+		if size += len(key); n >= maxGone || size > maxGoneBytes {
+			delete(c.last, key)
+			c.version++
+		}
 	}
 }

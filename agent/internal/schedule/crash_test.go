@@ -119,10 +119,7 @@ func TestACrashAfterARun(t *testing.T) {
 var errFull = errors.New("disk full")
 
 func TestNothingFiresThatCannotBeRecorded(t *testing.T) {
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "0 * * * * *"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
+	runOne(t, wire.Schedule{Cron: "0 * * * * *"}, func(t *testing.T, b *bench) {
 		b.pass(61 * time.Second)
 		require.Len(t, b.runs(), 1)
 		b.disk.Fail(b.disk.Steps()+1, b.disk.Steps()+20, errFull)
@@ -191,39 +188,12 @@ func TestCompletionsSurviveLostPower(t *testing.T) {
 	})
 }
 
-// Power is cut at every step of the writes of the state.
-func TestTheStateSurvivesLostPower(t *testing.T) {
-	t.Parallel()
-	suite(t, func(m *faultfs.Mutant) (faultfs.Promise, error) {
-		s := store{fs: m, dir: "/state/schedule", pcID: "PC-1"}
-		err := errors.Join(m.FS.MkdirAll("/state", 0o700), m.FS.SyncDir("/"))
-		saved := 0
-		for n := 1; n <= 2 && err == nil; n++ {
-			if err = s.save(stateName, stateFile{Flights: map[string]flight{"id": {Key: fmt.Sprint(n)}}}); err == nil {
-				saved = n
-			}
-			_ = m.Do("told", func() error { return nil })
-		}
-		if m.Cut() {
-			err = nil
-		}
-		return faultfs.Promise{Of: fmt.Sprint(saved), Check: func(found *faultfs.FS) error {
-			var file stateFile
-			_, err := store{fs: found, dir: s.dir, pcID: s.pcID}.load(stateName, &file)
-			if key := file.Flights["id"].Key; err == nil && key < fmt.Sprint(saved) && saved > 0 {
-				err = fmt.Errorf("%q is there, %d was saved", key, saved)
-			}
-			return err
-		}}, err
-	})
-}
-
 func suite(t *testing.T, scenario func(*faultfs.Mutant) (faultfs.Promise, error)) {
 	t.Helper()
 	for _, model := range []faultfs.Model{faultfs.POSIX, faultfs.NTFS} {
 		s := &faultfs.Suite{
 			Model: model, Scenario: scenario, Class: path.Base,
-			Packages: []string{"github.com/kanade-go/kanade/outbox/atomicfile", "github.com/kanade-go/kanade/agent/internal/schedule"},
+			Packages: []string{"github.com/kanade-go/kanade/outbox/atomicfile", "github.com/kanade-go/kanade/agent/internal/statefile", "github.com/kanade-go/kanade/agent/internal/schedule"},
 		}
 		require.NoError(t, s.Run(faultfs.Mutation{}))
 		all, err := s.Mutations()

@@ -11,9 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/agent/internal/statefile"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/outbox/atomicfile"
-	"github.com/kanade-go/kanade/retry"
 )
 
 func newCompletions(t *testing.T, content string) *completions {
@@ -62,8 +62,8 @@ func TestCompletionsThatAreDamaged(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, c.last, max(want, 0))
 		if want < 0 {
-			require.ErrorIs(t, warning, errDamaged)
-			require.FileExists(t, c.path+brokenSuffix)
+			require.ErrorIs(t, warning, statefile.ErrDamaged)
+			require.FileExists(t, c.path+statefile.BrokenSuffix)
 		}
 		if want == 1 {
 			require.ErrorContains(t, warning, "2 entries have no readable time")
@@ -111,59 +111,50 @@ func TestCompletionsArePruned(t *testing.T) {
 	require.Contains(t, c.last, "here::j")
 }
 
-func TestFilesThatCannotBeUsed(t *testing.T) {
+// The forms on disk are what earlier releases wrote, and read: hosts go back to them.
+func TestTheFormOfTheFiles(t *testing.T) {
 	t.Parallel()
-	good := store{fs: atomicfile.OS, dir: filepath.Join(t.TempDir(), "schedule"), pcID: "PC-1"}
-	require.NoError(t, good.save("x", map[string]int{"a": 1}))
-	whole, err := os.ReadFile(good.path("x"))
-	require.NoError(t, err)
-	var body map[string]int
-	found, err := good.load("x", &body)
-	require.NoError(t, err)
-	require.True(t, found)
-	require.Equal(t, 1, body["a"])
-	found, err = good.load("missing", &body)
-	require.NoError(t, err)
-	require.False(t, found)
-	for content, want := range map[string]error{
-		string(whole[:len(whole)/2]):                                    errDamaged,
-		strings.Replace(string(whole), `"a":1`, `"a":2`, 1):             errDamaged,
-		strings.Replace(string(whole), "PC-1", "PC-2", 1):               errForeign,
-		strings.Replace(string(whole), `"format":1`, `"format":2`, 1):   errNewer,
-		strings.Replace(string(whole), `"format":1`, `"format":"1"`, 1): errDamaged,
-		"": errDamaged, "null": errDamaged,
+	const at = `"2031-03-04T05:06:07.000000008Z"`
+	day := time.Date(2031, 3, 4, 5, 6, 7, 8, time.UTC)
+	m := mark{Cron: "0 * * * * *", At: day, Counted: day, Armed: day, Since: day, From: day}
+	aMark := `{"cron":"0 * * * * *","at":` + at + `,"counted":` + at + `,"armed":` + at + `,"since":` + at + `,"from":` + at + `}`
+	for name, c := range map[string]struct {
+		body      any
+		sum, want string
+	}{
+		wire.BucketSchedules: {
+			body: rowsFile{Saved: day, Rows: map[string]string{"s": "<{\"id\":\"s\"}>"}},
+			sum:  "11c299ef90b885c312124e14f4b670e28cace4b77bdb605e5e431147a8bba684",
+			want: `{"saved":` + at + `,"rows":{"s":"\u003c{\"id\":\"s\"}\u003e"}}`,
+		},
+		stateName: {
+			body: stateFile{
+				Clock: stamp{day, day}, Marks: map[string]mark{"s": m}, Digests: map[string]string{"o": "ab"}, Done: map[string]stamp{"s::j": {day, day}},
+				Flights: map[string]flight{"id": {Key: "s", Completion: "s::j", Due: day, Once: true, Before: m}},
+			},
+			sum: "ae2a6fccc4f46dc5e0cb7f8255b7bab6a4b1f650e8931d50d0ef3be63830bf27",
+			want: `{"clock":{"wall":` + at + `,"counted":` + at + `},"marks":{"s":` + aMark + `},"flights":{"id":{"schedule":"s","completion":"s::j","due":` + at +
+				`,"once":true,"before":` + aMark + `}},"digests":{"o":"ab"},"done":{"s::j":{"wall":` + at + `,"counted":` + at + `}}}`,
+		},
 	} {
-		require.NoError(t, os.WriteFile(good.path("x"), []byte(content), 0o600))
-		_, err := good.load("x", &body)
-		require.ErrorIs(t, err, want, content)
-		require.NoFileExists(t, good.path("x"))
-		require.FileExists(t, good.path("x")+brokenSuffix)
+		d := newDocument(Config{FS: atomicfile.OS, Dir: t.TempDir(), PCID: "PC-1"}, name)
+		require.NoError(t, d.save(c.body))
+		data, err := os.ReadFile(d.Path)
+		require.NoError(t, err)
+		require.Equal(t, `{"format":1,"pc_id":"PC-1","sha256":"`+c.sum+`","body":`+c.want+"}\n", string(data))
 	}
-	require.NoError(t, good.save("x", "text"))
-	_, err = good.load("x", &body)
-	require.ErrorIs(t, err, errDamaged, "of another type")
 }
 
-// A bucket that holds too much leaves the last good view in force.
-func TestABucketThatHoldsTooMuch(t *testing.T) {
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "0 * * * * *"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
-		entries := map[string]retry.Entry{}
-		row := []byte(`{"id":"x","cron":"` + strings.Repeat(" ", 60_000) + `","job_id":"j"}`)
-		for i := range maxBytes/len(row) + 1 {
-			entries[fmt.Sprint(i)] = retry.Entry{Value: row}
+// A row that is broken and mended with the value it had before is a problem no more.
+func TestABrokenRowThatIsPutBack(t *testing.T) {
+	runOne(t, wire.Schedule{Cron: "0 0 3 * * *"}, func(t *testing.T, b *bench) {
+		for n := range 2 {
+			b.put(wire.BucketSchedules, "s", "{")
+			require.Len(t, b.Status().Problems, 1)
+			b.schedule(wire.Schedule{Cron: "0 0 3 * * *"})
+			require.Empty(t, b.Status().Problems)
+			require.Equal(t, n+1, b.logs.count("row of bucket"), "it is told again when it breaks again")
 		}
-		seen(b, &b.applies)[wire.BucketSchedules](retry.View{Entries: entries})
-		b.pass(61 * time.Second)
-		require.Len(t, b.runs(), 1)
-		require.Equal(t, 1, b.problems("it holds more than"))
-		require.False(t, b.Status().Stale.IsZero())
-		b.schedule(wire.Schedule{Cron: "0 * * * * *", Cooldown: "1s"})
-		require.Empty(t, b.Status().Problems)
-		b.put(wire.BucketSchedules, "long", string(make([]byte, maxScheduleRow+1)))
-		require.Equal(t, 1, b.problems("at most 65536 are read"))
 	})
 }
 
@@ -174,7 +165,7 @@ func FuzzCompletions(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		found, err := decodeCompletions(data)
 		if found == nil {
-			require.ErrorIs(t, err, errDamaged)
+			require.ErrorIs(t, err, statefile.ErrDamaged)
 			return
 		}
 		require.True(t, json.Valid(data))

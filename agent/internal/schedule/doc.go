@@ -19,13 +19,13 @@
 //     that the command path gives it; after that the schedule rests, over restarts
 //     too, until the answer would be another.
 //   - A row that cannot be read, a bad expression, a missing job, an unknown digest
-//     are told once for as long as they last. So is a disk that fails: once for each
-//     file and cause, not with each fire.
+//     are told once for as long as they last; of rows that break together 16 are named.
+//     So is a disk that fails: once for each file and cause, not with each fire.
 //   - A file that is damaged is set aside under a name that ends in .broken. One that
 //     cannot be read is read again, and nothing is written over it; after 10 min it is
-//     set aside under a name that ends in .unreadable. Nothing fires before it is known
-//     what was in flight, and what the last runs have done. Runs that end meanwhile
-//     count when it is known whose they were.
+//     set aside under a name that ends in .unreadable, but for what was done: it would be
+//     done again. Nothing fires before it is known what was in flight, and what the last
+//     runs have done. Runs that end meanwhile count when it is known whose they were.
 //
 // # The clock
 //

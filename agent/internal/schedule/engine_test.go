@@ -45,10 +45,7 @@ func TestOnceIsOnceForThisHost(t *testing.T) {
 	for _, mode := range []wire.ScheduleMode{wire.OncePerPC, wire.OncePerTarget} {
 		for cooldown, want := range map[string]int{"": 1, "soon": 1, "0s": 5, "10m": 5, "11m": 3, "20m": 3, "1h": 1} {
 			t.Run(mode.String()+" "+cooldown, func(t *testing.T) {
-				run(t, func(b *bench) {
-					b.schedule(wire.Schedule{Cron: "0 */10 * * * *", Mode: mode, Cooldown: cooldown})
-					b.job(wire.Manifest{})
-				}, func(t *testing.T, b *bench) {
+				runOne(t, wire.Schedule{Cron: "0 */10 * * * *", Mode: mode, Cooldown: cooldown}, func(t *testing.T, b *bench) {
 					b.until("2000-01-01 00:25:00")
 					b.restart()
 					b.until("2000-01-01 00:55:00")
@@ -135,10 +132,7 @@ func TestARunWithoutOutcome(t *testing.T) {
 
 func TestJitter(t *testing.T) {
 	draws := map[string]bool{}
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "0 0 * * * *", Jitter: "10m", Mode: wire.OncePerPC, Cooldown: "0s"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
+	runOne(t, wire.Schedule{Cron: "0 0 * * * *", Jitter: "10m", Mode: wire.OncePerPC, Cooldown: "0s"}, func(t *testing.T, b *bench) {
 		for range 24 {
 			b.pass(time.Hour)
 		}
@@ -190,10 +184,7 @@ func TestWhatIsRemovedDoesNotFireAfterItsJitter(t *testing.T) {
 		"bad":           func(b *bench) { b.schedule(wire.Schedule{Cron: "0 0 * * *", Jitter: "1h"}) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			run(t, func(b *bench) {
-				b.schedule(wire.Schedule{Cron: "0 0 1 * * *", Jitter: "1h"})
-				b.job(wire.Manifest{})
-			}, func(t *testing.T, b *bench) {
+			runOne(t, wire.Schedule{Cron: "0 0 1 * * *", Jitter: "1h"}, func(t *testing.T, b *bench) {
 				b.until("2000-01-01 01:00:00")
 				remove(b)
 				b.until("2000-01-01 04:00:00")
@@ -229,10 +220,7 @@ func TestTargets(t *testing.T) {
 
 // Whatever else is written and however often: what does not change keeps its time.
 func TestARefreshSkipsNoFire(t *testing.T) {
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "*/5 * * * * *"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
+	runOne(t, wire.Schedule{Cron: "*/5 * * * * *"}, func(t *testing.T, b *bench) {
 		for i := range 120 {
 			b.pass(500 * time.Millisecond)
 			b.join(fmt.Sprint("g", i))

@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/kanade-go/kanade/agent/internal/delivery"
@@ -28,22 +29,19 @@ func (s *Service) remove(id string) (f flight, was bool) {
 	return f, was
 }
 
-// isBusy reports whether a run of the schedule is in flight, or one of which nobody
-// knows whose it is.
-func (s *Service) isBusy(key string) bool {
-	of := make(map[string]flight)
+// busy is the schedules that have a run in flight; the empty key says that there is
+// one of which nobody knows whose it is. It looks at each run once, for all of them.
+func (s *Service) busy() map[string]bool {
 	s.mu.Lock()
-	for id, f := range s.runs {
-		if f.Key == key || f.Key == "" {
-			of[id] = f
+	runs := maps.Clone(s.runs)
+	s.mu.Unlock()
+	keys := make(map[string]bool, len(runs))
+	for id, f := range runs {
+		if !s.isOver(id, f) {
+			keys[f.Key] = true
 		}
 	}
-	s.mu.Unlock()
-	busy := false
-	for id, f := range of {
-		busy = !s.isOver(id, f) || busy
-	}
-	return busy
+	return keys
 }
 
 // isOver reports whether the command path has let go of a run. Its result comes

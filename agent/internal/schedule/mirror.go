@@ -29,25 +29,21 @@ type mirror struct {
 	check  func(value []byte) error
 	// keepLast: the last good row of a key stays in force when a bad one comes.
 	keepLast bool
-	store    store
+	snapshot document
 	told     *notices
 	changed  func()
 
 	folding        sync.Mutex // one after the other: views, and a late snapshot
 	mu             sync.RWMutex
 	rows           map[string]string // replaced, never changed
+	bad            map[string]error  // keys of the view whose rows cannot be used
 	known          bool
 	stale          time.Time // since when the broker may know better; zero: fresh
 	version, saved uint64
-	// unread is since when the snapshot of the last run cannot be read; zero: it was
-	// read, or there is none. Nothing is written over it.
-	unread time.Time
-	// bad are keys whose rows in force, if any, are only in that snapshot.
-	bad map[string]bool
 }
 
-// document checks a row by decoding it.
-func document[T any](decode func([]byte) (T, error), limit int) func([]byte) error {
+// decoded checks a row by decoding it.
+func decoded[T any](decode func([]byte) (T, error), limit int) func([]byte) error {
 	return func(value []byte) error {
 		if len(value) > limit {
 			return fmt.Errorf("the row has %d bytes; at most %d are read", len(value), limit)
@@ -84,70 +80,52 @@ func (m *mirror) usable(key, value string) error {
 func (m *mirror) apply(v retry.View) {
 	m.folding.Lock()
 	defer m.folding.Unlock()
-	m.mu.Lock()
-	old := m.rows
-	m.bad = nil
-	m.mu.Unlock()
-	rows := m.fold(old, v.Entries)
-	if rows == nil {
+	old, _ := m.current()
+	rows, bad, ok := m.fold(old, v.Entries)
+	if !ok {
 		m.told.tell("bucket", m.bucket, fmt.Sprintf("it holds more than %d bytes; the last good view stays in force", maxBytes))
 		m.lose()
 		return
 	}
 	m.told.tell("bucket", m.bucket, "")
-	if m.replace(rows, v.Stale) {
+	m.told.tellAll("row of bucket "+m.bucket, bad)
+	if m.replace(rows, bad, v.Stale) {
 		m.changed()
 	}
 }
 
-// fold brings the rows up to a view; nil: that is too much.
-func (m *mirror) fold(old map[string]string, view map[string]retry.Entry) map[string]string {
-	rows := make(map[string]string, len(view))
+// fold brings the rows in force up to a view; not ok: that is too much.
+func (m *mirror) fold(old map[string]string, view map[string]retry.Entry) (rows map[string]string, bad map[string]error, ok bool) {
+	rows, bad = make(map[string]string, len(view)), make(map[string]error)
 	size := 0
 	for key, e := range view {
-		value := string(e.Value)
-		before, had := old[key]
-		if !had || before != value {
-			if err := m.usable(key, value); err != nil {
-				m.told.tell("row of bucket "+m.bucket, key, err.Error())
-				if !had || !m.keepLast {
-					m.miss(key)
-					continue
-				}
-				value = before
+		row, has := old[key]
+		if !has || row != string(e.Value) {
+			if err := m.usable(key, string(e.Value)); err != nil {
+				bad[key], has = err, has && m.keepLast
 			} else {
-				m.told.tell("row of bucket "+m.bucket, key, "")
+				row, has = string(e.Value), true
 			}
 		}
-		rows[key] = value
-		if size += len(key) + len(value) + rowBytes; size > maxBytes {
-			return nil
+		if !has {
+			continue
+		}
+		rows[key] = row
+		if size += len(key) + len(row) + rowBytes; size > maxBytes {
+			return nil, nil, false
 		}
 	}
-	m.told.retain("row of bucket "+m.bucket, func(key string) bool { _, there := view[key]; return there })
-	return rows
-}
-
-// miss notes that a late snapshot may have a better row.
-func (m *mirror) miss(key string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.keepLast && !m.unread.IsZero() {
-		if m.bad == nil {
-			m.bad = map[string]bool{}
-		}
-		m.bad[key] = true
-	}
+	return rows, bad, true
 }
 
 // replace reports whether the contents are others now, or known for the first time,
 // or fresh again.
-func (m *mirror) replace(rows map[string]string, stale time.Time) bool {
+func (m *mirror) replace(rows map[string]string, bad map[string]error, stale time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	differs := !m.known || !maps.Equal(m.rows, rows)
 	refreshed := stale.IsZero() && !m.stale.IsZero()
-	m.rows, m.known, m.stale = rows, true, stale
+	m.rows, m.bad, m.known, m.stale = rows, bad, true, stale
 	if differs {
 		m.version++
 	}
@@ -174,18 +152,16 @@ func (m *mirror) isFresh() bool {
 func (m *mirror) unsaved() bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.version != m.saved || !m.unread.IsZero()
+	return m.version != m.saved || m.snapshot.IsUnread()
 }
 
 // save writes the snapshot if there is something new.
 func (m *mirror) save(now time.Time) error {
-	m.mu.RLock()
-	unread := m.unread
-	m.mu.RUnlock()
-	if !unread.IsZero() {
-		if err := m.loadSince(unread); err != nil {
+	if m.snapshot.IsUnread() {
+		if err := m.load(); err != nil {
 			return err
 		}
+		m.changed()
 	}
 	m.mu.RLock()
 	version, file := m.version, rowsFile{Saved: now.UTC(), Rows: m.rows}
@@ -194,7 +170,7 @@ func (m *mirror) save(now time.Time) error {
 	if clean {
 		return nil
 	}
-	if err := m.store.save(m.bucket, file); err != nil {
+	if err := m.snapshot.save(file); err != nil {
 		return err
 	}
 	m.mu.Lock()

@@ -34,10 +34,7 @@ func TestAnOfflineStart(t *testing.T) {
 // What falls due while an agent that has just started waits for the broker was not
 // missed: the agent was there.
 func TestAFireJustAfterAnOfflineStart(t *testing.T) {
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "0 0 3 * * *"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
+	runOne(t, wire.Schedule{Cron: "0 0 3 * * *"}, func(t *testing.T, b *bench) {
 		b.pass(time.Minute)
 		b.mu.Lock()
 		b.online = false
@@ -111,10 +108,7 @@ func TestTimesWhileTheAgentDidNotRun(t *testing.T) {
 }
 
 func TestALateFireHasItsDeadline(t *testing.T) {
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "0 0 3 * * *", StartingDeadline: "30m", Jitter: "10s"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
+	runOne(t, wire.Schedule{Cron: "0 0 3 * * *", StartingDeadline: "30m", Jitter: "10s"}, func(t *testing.T, b *bench) {
 		b.until("2000-01-01 12:00:00")
 		b.step(16 * time.Hour) // asleep until 04:00
 		b.pass(time.Minute)
@@ -130,10 +124,7 @@ func TestALateFireHasItsDeadline(t *testing.T) {
 func TestAClockThatJumpsAheadMakesOneFire(t *testing.T) {
 	for _, mode := range []wire.ScheduleMode{wire.EveryTick, wire.OncePerPC} {
 		t.Run(mode.String(), func(t *testing.T) {
-			run(t, func(b *bench) {
-				b.schedule(wire.Schedule{Cron: "0 */10 * * * *", Mode: mode, Cooldown: "10m"})
-				b.job(wire.Manifest{})
-			}, func(t *testing.T, b *bench) {
+			runOne(t, wire.Schedule{Cron: "0 */10 * * * *", Mode: mode, Cooldown: "10m"}, func(t *testing.T, b *bench) {
 				b.until("2000-01-01 00:25:00")
 				b.step(5*time.Hour + 2*time.Minute) // 05:27
 				b.pass(10 * time.Second)
@@ -153,77 +144,27 @@ func TestAClockThatJumpsAheadMakesOneFire(t *testing.T) {
 	}
 }
 
-func at(year, hour, minute int) time.Time {
-	return time.Date(year, 1, 1, hour, minute, 0, 0, time.UTC)
-}
-
-func TestAClockThatIsSetBackRepeatsNothing(t *testing.T) {
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "0 0 3 * * *"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
-		b.until("2000-01-01 03:10:00")
-		b.step(-time.Hour)
-		b.until("2000-01-01 23:00:00")
-		require.Len(t, b.runs(), 1)
-		b.step(-22 * time.Hour) // 01:00
-		b.until("2000-01-01 02:00:00")
+// What was passed over is not made up for by a restart.
+func TestARestartDoesNotMakeUpForWhatWasPassedOver(t *testing.T) {
+	runOne(t, wire.Schedule{Cron: "0 0 3 * * *", Mode: wire.OncePerPC, Cooldown: "25h"}, func(t *testing.T, b *bench) {
+		b.until("2000-01-02 03:30:00")
+		require.Len(t, b.runs(), 1, "24 hours are less than 25")
+		b.pass(time.Hour)
 		b.restart()
-		b.until("2000-01-02 02:00:00")
+		b.until("2000-01-03 02:00:00")
 		require.Len(t, b.runs(), 1)
-		b.until("2000-01-02 04:00:00")
+		b.until("2000-01-03 03:00:00")
 		require.Len(t, b.runs(), 2)
 	})
 }
 
-// A schedule that fires often does not stand still until its time comes again, and
-// what comes again is not taken for a duplicate.
-func TestAClockThatIsSetBackStallsNothing(t *testing.T) {
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "*/15 * * * * *"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
-		b.pass(time.Hour + time.Second)
-		require.Len(t, b.runs(), 240)
-		b.step(-30 * time.Minute)
-		b.pass(10 * time.Minute)
-		require.InDelta(t, 280, len(b.runs()), 1)
-		require.Zero(t, seen(b, &b.repeated))
-		b.step(-10 * time.Second) // less than the distance: one is not repeated
-		b.pass(10 * time.Minute)
-		require.InDelta(t, 320, len(b.runs()), 2)
-		ids := map[string]bool{}
-		for i, f := range b.runs() {
-			require.False(t, ids[f.RequestID])
-			ids[f.RequestID] = true
-			if i > 0 && f.at.After(b.runs()[i-1].at) {
-				require.GreaterOrEqual(t, f.at.Sub(b.runs()[i-1].at), 5*time.Second)
-			}
-		}
-	})
-}
-
-func TestAClockThatIsSetBackDuringTheJitter(t *testing.T) {
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "0 0 3 * * *", Jitter: "1h"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
-		b.until("2000-01-01 03:00:01")
-		require.Empty(t, b.runs())
-		b.step(-10 * time.Hour)
-		b.until("2000-01-01 02:00:00")
-		require.Empty(t, b.runs(), "its time has not come")
-		b.until("2000-01-01 04:00:00")
-		require.Len(t, b.runs(), 1)
-	})
+func at(year, hour, minute int) time.Time {
+	return time.Date(year, 1, 1, hour, minute, 0, 0, time.UTC)
 }
 
 // What was done by a clock that was years ahead counts from now.
 func TestACompletionInTheFuture(t *testing.T) {
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "0 0 * * * *", Mode: wire.OncePerPC, Cooldown: "90m"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
+	runOne(t, wire.Schedule{Cron: "0 0 * * * *", Mode: wire.OncePerPC, Cooldown: "90m"}, func(t *testing.T, b *bench) {
 		b.done.set("s::j", time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC))
 		b.until("2000-01-01 04:30:00")
 		require.Equal(t, []string{"2000-01-01 03:00:00"}, b.times(), "90 minutes after 01:00, when it was noticed")

@@ -3,11 +3,12 @@ package schedule
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 )
 
-// maxNamed is how many problems a status names.
+// maxNamed is how many problems a status names, and a log of those that come together.
 const maxNamed = 16
 
 // notices tells each problem once, for as long as it lasts.
@@ -25,6 +26,25 @@ type saying struct{ cause, problem string }
 // tell reports a problem of something; an empty one is over.
 func (n *notices) tell(what, name, problem string) {
 	n.tellOf(what, name, saying{problem, problem})
+}
+
+// tellAll reports all that is wrong now with things of one kind. What came together is
+// named up to a bound, lest thousands of broken rows push out what others report.
+func (n *notices) tellAll(what string, problems map[string]error) {
+	n.retain(what, func(name string) bool { return problems[name] != nil })
+	news := 0
+	for _, name := range slices.Sorted(maps.Keys(problems)) {
+		problem := problems[name].Error()
+		if !n.isNew(what+" "+name, saying{problem, problem}) {
+			continue
+		}
+		if news++; news <= maxNamed {
+			n.warn(what, name, problem)
+		}
+	}
+	if news > maxNamed {
+		n.log.Warn("more local schedules do not work as they should", "what", what, "problems", news-maxNamed)
+	}
 }
 
 // failFile reports an error of a file and what follows from it; nil: it is over. The

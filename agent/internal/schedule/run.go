@@ -72,10 +72,11 @@ type shot struct {
 // fireAll records what is to fire, all with one write, and hands it over.
 func (s *Service) fireAll(ctx context.Context) {
 	now := s.now()
+	busy := s.busy()
 	var shots []shot
 	for _, key := range slices.Sorted(maps.Keys(s.armed)) {
 		a := s.armed[key]
-		if !s.look(a, now, s.isBusy(key)) {
+		if !s.look(a, now, busy[key] || busy[""]) {
 			continue
 		}
 		before := *a

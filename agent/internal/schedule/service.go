@@ -75,7 +75,7 @@ type Service struct {
 	told      *notices
 	schedules *mirror
 	jobs      *mirror
-	store     store
+	state     document
 	done      *completions
 	clock     clock
 	counters  counters
@@ -107,9 +107,7 @@ type Service struct {
 	since     time.Time // the same by the host's clock
 	settled   bool      // what the last run left in flight was looked at
 	loaded    atomic.Bool
-
-	stateRead   atomic.Bool
-	unreadSince time.Time // it cannot be read
+	stateRead atomic.Bool
 }
 
 type counters struct{ fired, succeeded, failed, overlapped, missed, passed atomic.Uint64 }
@@ -130,26 +128,29 @@ func New(cfg Config) *Service {
 	}
 	s := &Service{
 		cfg: cfg, clock: clock{now: cfg.Now}, log: cfg.Logger, told: &notices{log: cfg.Logger, observe: cfg.Observe, said: map[string]saying{}},
-		store: store{fs: cfg.FS, dir: cfg.Dir, pcID: cfg.PCID}, done: &completions{fs: cfg.FS, path: cfg.Completions},
+		state: newDocument(cfg, stateName), done: &completions{fs: cfg.FS, path: cfg.Completions},
 		wake: make(chan struct{}, 1), objectsWake: make(chan struct{}, 1), jobIDsChanged: make(chan struct{}),
 		armed: map[string]*armed{}, marks: map[string]mark{}, runs: map[string]flight{}, digest: map[string]string{},
 		manifests: map[string]wire.Manifest{}, doneAt: map[string]stamp{},
 	}
-	s.schedules = s.mirror(wire.BucketSchedules, retry.FixedKeys(">"), true, document(wire.DecodeSchedule, maxScheduleRow))
-	s.jobs = s.mirror(wire.BucketJobs, s.jobKeys, false, document(wire.DecodeManifest, maxJobRow))
+	s.schedules = s.mirror(wire.BucketSchedules, retry.FixedKeys(">"), true, decoded(wire.DecodeSchedule, maxScheduleRow))
+	s.jobs = s.mirror(wire.BucketJobs, s.jobKeys, false, decoded(wire.DecodeManifest, maxJobRow))
 	return s
 }
 
 func (s *Service) mirror(bucket string, keys retry.Keys, keepLast bool, check func([]byte) error) *mirror {
-	return &mirror{bucket: bucket, keys: keys, keepLast: keepLast, check: check, store: s.store, told: s.told, changed: s.refresh}
+	return &mirror{bucket: bucket, keys: keys, keepLast: keepLast, check: check, snapshot: newDocument(s.cfg, bucket), told: s.told, changed: s.refresh}
 }
 
 // Load takes what the last run knew. It is called once, before the command path
 // recovers what it owes, so that its results are not missed. What cannot be read
 // is reported, and read again later.
 func (s *Service) Load() {
-	s.schedules.load()
-	s.jobs.load()
+	for _, m := range []*mirror{s.schedules, s.jobs} {
+		if err := m.load(); err != nil {
+			s.told.failFile(m.bucket, err, againLater)
+		}
+	}
 	s.loadState()
 	s.loadDone()
 	s.refresh()

@@ -96,7 +96,7 @@ func (s *Service) saveState() error {
 	if !dirty {
 		return nil
 	}
-	err := s.store.save(stateName, file)
+	err := s.state.save(file)
 	if err != nil {
 		s.mu.Lock()
 		s.dirty = true

@@ -3,23 +3,21 @@ package schedule
 import (
 	"errors"
 	"maps"
-	"time"
+
+	"github.com/kanade-go/kanade/agent/internal/statefile"
 )
 
 // againLater says what becomes of a file that cannot be read.
-var againLater = "it is read again, and set aside after " + readAgainFor.String()
+var againLater = "it is read again, and set aside after " + statefile.ReadAgainFor.String()
 
 // loadState reports whether it is known what the last run had in flight.
 func (s *Service) loadState() bool {
 	if s.stateRead.Load() {
 		return true
 	}
-	if s.unreadSince.IsZero() {
-		s.unreadSince = time.Now()
-	}
 	var file stateFile
-	_, err := s.store.loadSince(s.unreadSince, stateName, &file)
-	if errors.Is(err, errUnreadable) {
+	_, err := s.state.load(&file)
+	if errors.Is(err, statefile.ErrUnreadable) {
 		s.told.failFile(stateName, err, "nothing fires until it can be read; "+againLater)
 		return false
 	}

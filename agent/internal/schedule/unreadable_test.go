@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/agent/internal/statefile"
 	"github.com/kanade-go/kanade/agent/wire"
 )
 
@@ -67,7 +68,7 @@ func TestAStateThatIsReadWhileItsRunGoesOn(t *testing.T) {
 // A state that can never be read, or is damaged, is set aside; nothing starts beside
 // what the command path still has.
 func TestAStateThatIsLost(t *testing.T) {
-	for name, aside := range map[string]string{"unreadable": unreadableSuffix, "damaged": brokenSuffix} {
+	for name, aside := range map[string]string{"unreadable": statefile.UnreadableSuffix, "damaged": statefile.BrokenSuffix} {
 		t.Run(name, func(t *testing.T) {
 			running(t, stateFileName, func(t *testing.T, b *bench, id string) {
 				if name == "damaged" {
@@ -79,7 +80,7 @@ func TestAStateThatIsLost(t *testing.T) {
 					b.unreadable = ""
 					b.start()
 				}
-				b.pass(readAgainFor + time.Hour)
+				b.pass(statefile.ReadAgainFor + time.Hour)
 				_, err := b.disk.Stat("/state/schedule/" + stateFileName + aside)
 				require.NoError(t, err)
 				require.Len(t, b.runs(), 1, "nothing starts beside it")
@@ -106,7 +107,7 @@ func TestASnapshotThatCannotBeRead(t *testing.T) {
 				b.pass(10 * time.Second)
 				b.stop()
 				name := "/state/schedule/" + bucket + ".json"
-				before, err := readFile(b.disk, name, maxFile)
+				before, err := statefile.Read(b.disk, name, statefile.MaxBytes)
 				require.NoError(t, err)
 				b.unreadable, b.online = bucket+".json", !offline
 				b.start()
@@ -115,7 +116,7 @@ func TestASnapshotThatCannotBeRead(t *testing.T) {
 				b.schedule(wire.Schedule{ID: "new", Cron: "0 0 0 1 1 *"})
 				b.pass(5 * time.Minute)
 				require.Equal(t, 1, b.problems("file cannot be read"))
-				now, err := readFile(b.disk, name, maxFile)
+				now, err := statefile.Read(b.disk, name, statefile.MaxBytes)
 				require.NoError(t, err)
 				require.Equal(t, before, now, "it is not written over")
 				fired := len(b.runs())
@@ -138,10 +139,7 @@ func TestASnapshotThatCannotBeRead(t *testing.T) {
 
 // The last good row of a schedule is in the snapshot that is read late.
 func TestTheLastGoodRowIsReadLate(t *testing.T) {
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "0 * * * * *"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
+	runOne(t, wire.Schedule{Cron: "0 * * * * *"}, func(t *testing.T, b *bench) {
 		b.pass(10 * time.Second)
 		b.unreadable = wire.BucketSchedules + ".json"
 		b.stop()
@@ -157,16 +155,13 @@ func TestTheLastGoodRowIsReadLate(t *testing.T) {
 
 // One that can never be read is set aside, and the next one is written.
 func TestASnapshotThatCanNeverBeRead(t *testing.T) {
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "0 * * * * *"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
+	runOne(t, wire.Schedule{Cron: "0 * * * * *"}, func(t *testing.T, b *bench) {
 		b.pass(10 * time.Second)
 		b.unreadable = wire.BucketSchedules + ".json"
 		b.restart()
-		b.pass(readAgainFor + time.Minute)
+		b.pass(statefile.ReadAgainFor + time.Minute)
 		require.Equal(t, 1, b.problems("was set aside"))
-		_, err := b.disk.Stat("/state/schedule/schedules.json" + unreadableSuffix)
+		_, err := b.disk.Stat("/state/schedule/schedules.json" + statefile.UnreadableSuffix)
 		require.NoError(t, err)
 		require.Empty(t, b.Status().Problems)
 		b.unreadable = ""
@@ -181,10 +176,7 @@ func TestASnapshotThatCanNeverBeRead(t *testing.T) {
 // A disk that fails is told of once, and once more when it fails for another reason:
 // not with each fire.
 func TestADiskThatFailsIsToldOfOnce(t *testing.T) {
-	run(t, func(b *bench) {
-		b.schedule(wire.Schedule{Cron: "0 * * * * *"})
-		b.job(wire.Manifest{})
-	}, func(t *testing.T, b *bench) {
+	runOne(t, wire.Schedule{Cron: "0 * * * * *"}, func(t *testing.T, b *bench) {
 		b.pass(61 * time.Second)
 		b.life.full.Store(new(wire.BucketJobs))
 		b.job(wire.Manifest{Version: "2"})

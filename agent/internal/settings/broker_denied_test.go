@@ -80,8 +80,8 @@ func TestWithoutTheLeaderAReplicaDecides(t *testing.T) {
 // A role that may read nothing decides by what it knows, and says what it needs.
 func TestWithoutAnyReadTheLastKnownCounts(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, benchStore(dir).save(snapshot{Bucket: "script_status", Rows: map[string]row{"bad": {Value: "REVOKED", Revision: 1}}}))
-	require.NoError(t, benchStore(dir).save(snapshot{Bucket: "script_current", Rows: map[string]row{}}))
+	require.NoError(t, benchStore(dir, "script_status").save(snapshot{Rows: map[string]row{"bad": {Value: "REVOKED", Revision: 1}}}))
+	require.NoError(t, benchStore(dir, "script_current").save(snapshot{Rows: map[string]row{}}))
 	s := newEmptySite(t, role("nothing.%s"))
 	s.createBuckets()
 	h := s.start(dir)

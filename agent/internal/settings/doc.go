@@ -35,8 +35,9 @@
 //     can; until then nothing is written over it. After 10 min it is set aside under a
 //     name that ends in .unreadable.
 //   - Memory: 8 MiB of keys and values a bucket, as much again for revocations whose
-//     rows are gone, and as much in the reader below. A bucket that holds more is
-//     reported, and its last good view stays in force and counts as stale.
+//     rows are gone, and what the reader below holds ([retry.MaxViewBytes] at most). A
+//     bucket that holds more is reported, and its last good view stays in force and
+//     counts as stale.
 //   - No revocation ends for want of room. When more are gone from the bucket than can
 //     be kept, that is reported, and of the jobs of the others nobody knows any more
 //     whether they are revoked: the commands of each wait until it has a row, or the

@@ -56,7 +56,7 @@ func (m *mirror) status() BucketStatus {
 	defer m.mu.RUnlock()
 	s := BucketStatus{
 		Bucket: m.bucket, Known: m.known, Read: m.read, Stale: m.staleSince(), Missing: m.gone, Unreadable: m.unreadable,
-		Rows: len(m.rows), Unsaved: m.version != m.saved || !m.unloaded.IsZero(),
+		Rows: len(m.rows), Unsaved: m.version != m.saved || m.store.IsUnread(),
 	}
 	for _, r := range m.rows {
 		s.Revision = max(s.Revision, r.Revision)

@@ -59,7 +59,7 @@ func (m *mirror) save() bool {
 		return false
 	}
 	m.mu.RLock()
-	version, found := m.version, snapshot{Bucket: m.bucket, Saved: time.Now(), Rows: m.rows, Forgot: m.forgot} // rows are replaced, never changed
+	version, found := m.version, snapshot{Saved: time.Now(), Rows: m.rows, Forgot: m.forgot} // rows are replaced, never changed
 	clean := m.saved == m.version
 	m.mu.RUnlock()
 	if clean {

@@ -51,8 +51,17 @@ func (p policy) restore(saved map[string]row) (map[string]row, error) {
 	return f.rows, nil
 }
 
-// join brings the sticky rows of an earlier time into what is in force.
-func (p policy) join(into, earlier map[string]row) {
+// join brings rows of an earlier time into what is in force: the last good ones of
+// keys whose newest cannot be used, and the sticky ones.
+func (p policy) join(into, earlier map[string]row, bad []badRow) {
+	live, _ := sizes(into)
+	for _, b := range bad {
+		r, was := earlier[b.Key]
+		if _, there := into[b.Key]; was && !there && live+r.size(b.Key) <= maxBytes {
+			into[b.Key] = r
+			live += r.size(b.Key)
+		}
+	}
 	for key, r := range earlier {
 		now, there := into[key]
 		if p.isSticky(r) && (!there || r.outdates(now.Revision, now.Put)) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/agent/internal/statefile"
 	"github.com/kanade-go/kanade/agent/wire"
 )
 
@@ -174,11 +175,9 @@ func TestForgottenKeysAreBounded(t *testing.T) {
 	require.True(t, f.without(map[string]row{"never-heard-of": {}}).has("never-heard-of"), "for good")
 	require.Equal(t, f, decodeForgotten(f.encode(), f.all))
 
-	older := snapshot{PCID: "PC-1", Bucket: "b", Rows: map[string]row{}, Forgot: forgotten{all: true}}
-	data, err := older.encode()
-	require.NoError(t, err)
-	require.Contains(t, string(data), `"forgot":true`, "which an older release reads")
-	got, err := decodeSnapshot(data)
+	st, data := onDisk(t, snapshot{Rows: map[string]row{}, Forgot: forgotten{all: true}})
+	require.Contains(t, data, `"forgot":true`, "which an older release reads")
+	got, err := st.load()
 	require.NoError(t, err)
 	require.True(t, got.Forgot.has("any"))
 }
@@ -186,7 +185,7 @@ func TestForgottenKeysAreBounded(t *testing.T) {
 func TestTheLargestSnapshotWithKeptRowsFits(t *testing.T) {
 	t.Parallel()
 	const part = 64
-	worst := snapshot{PCID: "PC-1", Bucket: "b", Saved: someTime, Rows: map[string]row{}}
+	worst := snapshot{Saved: someTime, Rows: map[string]row{}}
 	for i := range maxForgotten / part {
 		worst.Forgot.put(uint64(i) << 40)
 	}
@@ -194,12 +193,11 @@ func TestTheLargestSnapshotWithKeptRowsFits(t *testing.T) {
 	for i := range maxKeptBytes / part / (rowBytes + len(wire.ScriptRevoked)) {
 		worst.Rows[fmt.Sprint(i)] = row{Value: wire.ScriptRevoked, Revision: 1 << 63, Put: someTime, Kept: true}
 	}
-	data, err := worst.encode()
+	st, data := onDisk(t, worst)
+	require.Less(t, len(data), statefile.MaxBytes/part/4, "a quarter beside the rows that the bucket has")
+	got, err := st.load()
 	require.NoError(t, err)
-	require.Less(t, len(data), maxSnapshot/part/4, "a quarter beside the rows that the bucket has")
-	got, err := decodeSnapshot(data)
-	require.NoError(t, err)
-	require.Equal(t, worst, got)
+	require.Equal(t, worst, *got)
 }
 
 func TestRestoreChecksTheRowsAgain(t *testing.T) {

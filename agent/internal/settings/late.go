@@ -3,43 +3,43 @@ package settings
 import (
 	"errors"
 	"maps"
-	"time"
+
+	"github.com/kanade-go/kanade/agent/internal/statefile"
 )
 
-// readAgainFor is how long a snapshot that cannot be read keeps its place. Until
-// then nothing is written: what only it knows would be lost.
-const readAgainFor = 10 * time.Minute
-
-// loadLate reads a snapshot that could not be read at the start. It reports whether
-// the next one may be written.
-func (m *mirror) loadLate() bool {
-	m.mu.RLock()
-	since := m.unloaded
-	m.mu.RUnlock()
-	if since.IsZero() {
-		return true
-	}
-	found, err := m.store.load(m.bucket)
-	if errors.Is(err, errUnreadable) {
-		if time.Since(since) < readAgainFor || !m.giveUp(err) {
-			return false
-		}
-		found, err = nil, nil
-	}
-	if err != nil { // it is damaged and was set aside
+// load takes in what the last run knew. It reports whether that is done: until then
+// nothing is written over it.
+func (m *mirror) load() bool {
+	found, err := m.store.load()
+	switch {
+	case errors.Is(err, statefile.ErrUnreadable):
+		m.problem(causeSnapshot, err.Error()+"; it is tried again, and nothing is written before")
+		return false
+	case errors.Is(err, statefile.ErrAbandoned):
+		m.told.warn("what was known of a bucket could not be read from disk and was set aside; it is known again when the broker is there", m.bucket, err)
+	case err != nil: // it is damaged, or of another host, and was set aside
 		m.told.warn("what was known of a bucket could not be read from disk; it is known again when the broker is there", m.bucket, err)
 	}
+	m.problem(causeSnapshot, "")
 	m.join(found)
 	return true
 }
 
-// giveUp sets the snapshot aside, where somebody can still look at it.
-func (m *mirror) giveUp(why error) bool {
-	if err := m.store.setAside(m.bucket, unreadableSuffix); err != nil {
-		m.problem(causeSnapshot, errors.Join(why, err).Error()+"; it is tried again, and nothing is written before")
+// loadLate is load for a snapshot that could not be read at the start.
+func (m *mirror) loadLate() bool {
+	if !m.store.IsUnread() {
+		return true
+	}
+	if !m.load() {
 		return false
 	}
-	m.told.warn("what was known of a bucket could not be read from disk and was set aside; it is known again when the broker is there", m.bucket, why)
+	m.mu.Lock()
+	if m.known {
+		m.markUnsaved()
+	}
+	m.mu.Unlock()
+	m.changed()
+	m.noted()
 	return true
 }
 
@@ -47,35 +47,28 @@ func (m *mirror) giveUp(why error) bool {
 // long as there was no view, and what a view does not end after that. Nil: it knew
 // nothing that can be used.
 func (m *mirror) join(found *snapshot) {
-	var rows map[string]row
-	if found != nil {
-		var err error
-		if rows, err = m.policy.restore(found.Rows); err != nil {
-			m.told.warn("what was known of a bucket is not taken from disk", m.bucket, err)
-			found = nil
-		}
+	if found == nil {
+		return
 	}
-	m.problem(causeSnapshot, "")
+	late, err := m.policy.restore(found.Rows)
+	if err != nil {
+		m.told.warn("what was known of a bucket is not taken from disk", m.bucket, err)
+		return
+	}
+	m.folding.Lock()
 	m.mu.Lock()
-	m.unloaded = time.Time{}
-	if found != nil {
-		m.joinRows(rows, found)
-	}
-	if m.known {
-		m.markUnsaved()
-	}
+	m.joinRows(late, found)
 	m.mu.Unlock()
-	m.changed()
+	m.folding.Unlock()
 	m.tellForgot()
-	m.noted()
 }
 
-// joinRows is called with the lock held.
+// joinRows is called with the locks held.
 func (m *mirror) joinRows(late map[string]row, found *snapshot) {
 	f := folded{rows: late}
 	if m.viewed {
 		f.rows = maps.Clone(m.rows)
-		m.policy.join(f.rows, late)
+		m.policy.join(f.rows, late, m.bad)
 		f.makeRoom()
 	}
 	if !m.known {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/agent/internal/statefile"
 	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 	"github.com/kanade-go/kanade/retry"
@@ -17,6 +18,7 @@ import (
 // blindFS cannot read one file.
 type blindFS struct {
 	*countFS
+	name         string
 	blind, stuck bool
 }
 
@@ -24,7 +26,7 @@ func (f *blindFS) OpenFile(name string, flag int, perm os.FileMode) (atomicfile.
 	f.mu.Lock()
 	blind := f.blind
 	f.mu.Unlock()
-	if blind && flag == os.O_RDONLY && strings.HasSuffix(name, "script_status.json") {
+	if blind && flag == os.O_RDONLY && strings.HasSuffix(name, f.name) {
 		return nil, &os.PathError{Op: "read", Path: name, Err: os.ErrPermission}
 	}
 	return f.FS.OpenFile(name, flag, perm)
@@ -32,7 +34,7 @@ func (f *blindFS) OpenFile(name string, flag int, perm os.FileMode) (atomicfile.
 
 func (f *blindFS) Rename(from, to string) error {
 	f.mu.Lock()
-	stuck := f.stuck && strings.HasSuffix(to, unreadableSuffix)
+	stuck := f.stuck && strings.HasSuffix(to, statefile.UnreadableSuffix)
 	f.mu.Unlock()
 	if stuck {
 		return &os.PathError{Op: "rename", Path: from, Err: os.ErrPermission}
@@ -49,11 +51,11 @@ func (f *blindFS) change(do func()) {
 // blinded runs a test over a host whose snapshot of the revocations cannot be read.
 func blinded(t *testing.T, test func(t *testing.T, b *bench, disk *blindFS)) {
 	t.Helper()
-	disk := &blindFS{countFS: &countFS{FS: atomicfile.OS}, blind: true}
+	disk := &blindFS{countFS: &countFS{FS: atomicfile.OS}, blind: true, name: "script_status.json"}
 	run(t, func(b *bench) {
 		b.fs = disk
-		require.NoError(t, store{fs: disk, dir: b.dir, pcID: b.pcID}.save(snapshot{
-			Bucket: "script_status", Saved: time.Now().Add(-time.Hour),
+		require.NoError(t, newStore(disk, b.dir, b.pcID, "script_status").save(snapshot{
+			Saved: time.Now().Add(-time.Hour),
 			Rows: map[string]row{
 				"bad": {Value: "REVOKED", Revision: 7}, "gone": {Value: "REVOKED", Revision: 3, Kept: true}, "good": {Value: "ACTIVE", Revision: 8},
 			},
@@ -75,7 +77,7 @@ func TestASnapshotThatCannotBeReadIsReadLater(t *testing.T) {
 		synctest.Wait()
 		require.False(t, b.Status().Buckets[2].Unsaved, "the others are written")
 		require.True(t, b.Status().Buckets[3].Unsaved)
-		time.Sleep(readAgainFor / 2)
+		time.Sleep(statefile.ReadAgainFor / 2)
 		b.restart()
 		require.False(t, b.Scripts().Known("bad").Known, "it was not written over")
 		b.see("script_current", 1)
@@ -118,15 +120,15 @@ func TestASnapshotThatCanNeverBeReadIsSetAside(t *testing.T) {
 	blinded(t, func(t *testing.T, b *bench, disk *blindFS) {
 		disk.change(func() { disk.stuck = true })
 		b.see("script_status", 1, "worse", "REVOKED")
-		time.Sleep(readAgainFor + time.Minute)
+		time.Sleep(statefile.ReadAgainFor + time.Minute)
 		synctest.Wait()
 		require.True(t, b.Status().Buckets[3].Unsaved, "it cannot even be set aside")
-		before, err := os.ReadFile(b.store().path("script_status"))
+		before, err := os.ReadFile(b.scripts.status.store.Path)
 		require.NoError(t, err)
 		disk.change(func() { disk.stuck = false })
 		time.Sleep(saveAgain)
 		synctest.Wait()
-		aside, err := os.ReadFile(b.store().path("script_status") + unreadableSuffix)
+		aside, err := os.ReadFile(b.scripts.status.store.Path + statefile.UnreadableSuffix)
 		require.NoError(t, err)
 		require.Equal(t, before, aside, "nothing is lost")
 		require.False(t, b.Status().Buckets[3].Unsaved)
@@ -141,30 +143,26 @@ func TestASnapshotThatCanNeverBeReadIsSetAside(t *testing.T) {
 // in its place.
 func TestAnUnreadableSnapshotAloneIsNotReplacedByNothing(t *testing.T) {
 	blinded(t, func(t *testing.T, b *bench, disk *blindFS) {
-		time.Sleep(readAgainFor + time.Minute)
+		time.Sleep(statefile.ReadAgainFor + time.Minute)
 		synctest.Wait()
-		require.NoFileExists(t, b.store().path("script_status"))
+		require.NoFileExists(t, b.scripts.status.store.Path)
 		b.restart()
 		require.False(t, b.scripts.status.get("bad").known)
-		require.NoError(t, os.Rename(b.store().path("script_status")+unreadableSuffix, b.store().path("script_status")))
+		require.NoError(t, os.Rename(b.scripts.status.store.Path+statefile.UnreadableSuffix, b.scripts.status.store.Path))
 		disk.change(func() { disk.blind = false })
 		b.restart()
 		require.True(t, b.scripts.status.get("bad").there)
 	})
 }
 
-func (b *bench) store() store { return store{fs: b.fs, dir: b.dir, pcID: b.pcID} }
-
-// What a late snapshot brings while a view is being taken is not lost with it.
-func TestAViewDoesNotDropWhatALateSnapshotBrings(t *testing.T) {
+// What a late snapshot brings is not lost to the next view.
+func TestAViewDoesNotDropWhatALateSnapshotBrought(t *testing.T) {
 	run(t, nil, func(t *testing.T, b *bench) {
 		m := b.scripts.status
-		f, err := m.policy.fold(nil, view(9, "good", "ACTIVE", "back", "ACTIVE"))
-		require.NoError(t, err)
 		m.join(&snapshot{Rows: map[string]row{
 			"bad": {Value: "REVOKED", Revision: 3}, "good": {Value: "REVOKED", Revision: 4}, "old": {Value: "ACTIVE", Revision: 5},
 		}})
-		m.replace(nil, f, time.Time{})
+		m.apply(t.Context(), retry.View{Entries: view(9, "good", "ACTIVE", "back", "ACTIVE")})
 		require.True(t, m.get("bad").there)
 		require.Equal(t, "ACTIVE", m.get("good").value)
 		require.False(t, m.get("old").there)
@@ -172,5 +170,28 @@ func TestAViewDoesNotDropWhatALateSnapshotBrings(t *testing.T) {
 		require.Equal(t, "REVOKED", m.get("back").value, "the bucket was set back to a backup")
 		m.apply(t.Context(), retry.View{Entries: view(9, "back", "ACTIVE")})
 		require.Equal(t, "REVOKED", m.get("back").value)
+	})
+}
+
+// The last good rows of those that are broken now are in the snapshot that is read
+// late; a row that was deleted is not.
+func TestTheLastGoodRowIsReadLate(t *testing.T) {
+	disk := &blindFS{countFS: &countFS{FS: atomicfile.OS}, blind: true, name: "agent_config.json"}
+	run(t, func(b *bench) {
+		b.fs = disk
+		require.NoError(t, newStore(disk, b.dir, b.pcID, "agent_config").save(snapshot{Saved: time.Now(), Rows: map[string]row{
+			"global": {Value: `{"heartbeat_interval":"60s"}`, Revision: 3}, "pcs.PC-1": {Value: `{"heartbeat_interval":"5s"}`, Revision: 4},
+		}}))
+	}, func(t *testing.T, b *bench) {
+		b.see("agent_config", 7, "global", "not-json")
+		require.Equal(t, wire.DefaultConfig(), b.Current())
+		disk.change(func() { disk.blind = false })
+		time.Sleep(saveAgain)
+		synctest.Wait()
+		require.Equal(t, time.Minute, b.Current().HeartbeatInterval)
+		b.see("agent_config", 7, "global", "not-json")
+		require.Equal(t, time.Minute, b.Current().HeartbeatInterval)
+		b.restart()
+		require.Equal(t, time.Minute, b.Current().HeartbeatInterval)
 	})
 }

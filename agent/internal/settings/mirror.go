@@ -2,7 +2,6 @@ package settings
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -27,6 +26,7 @@ type mirror struct {
 	silence silence       // of the bucket, for the goroutine of watch
 	outage  outage        // of single rows
 
+	folding        sync.Mutex // one after the other: views, and a late snapshot
 	mu             sync.RWMutex
 	rows           map[string]row
 	bad            []badRow
@@ -39,55 +39,40 @@ type mirror struct {
 	missed         time.Time // when it was last found to have none
 	asked          time.Time // when it last said so
 	unreadable     string    // why it cannot be read
-	unloaded       time.Time // since when there is a snapshot that cannot be read
 	problems       map[string]string
 	version, saved uint64 // of the contents, and those of the snapshot
 }
 
-// load takes the snapshot of the last run.
-func (m *mirror) load() {
-	found, err := m.store.load(m.bucket)
-	if errors.Is(err, errUnreadable) {
-		m.unloaded = time.Now()
-		m.problem(causeSnapshot, err.Error()+"; it is tried again, and nothing is written before")
-		m.signal()
-		return
-	}
-	if err != nil {
-		m.told.warn("what was known of a bucket could not be read from disk; it is known again when the broker is there", m.bucket, err)
-	}
-	if found == nil {
-		return
-	}
-	rows, err := m.policy.restore(found.Rows)
-	if err != nil {
-		m.told.warn("what was known of a bucket is not taken from disk", m.bucket, err)
-		return
-	}
-	m.mu.Lock()
-	m.rows, m.forgot, m.known, m.stale = rows, found.Forgot, true, found.Saved
-	m.mu.Unlock()
-	m.tellForgot()
-}
-
 // apply takes a view of the bucket.
 func (m *mirror) apply(ctx context.Context, v retry.View) {
+	bad, differs, err := m.take(ctx, v)
+	if err != nil {
+		m.refuse(err)
+		return
+	}
+	if differs {
+		m.changed()
+	}
+	m.tell(bad)
+	m.tellForgot()
+	m.noted()
+}
+
+// take brings the rows in force up to a view. It reports whether the contents are
+// others now, or known for the first time.
+func (m *mirror) take(ctx context.Context, v retry.View) (bad []badRow, differs bool, err error) {
+	m.folding.Lock()
+	defer m.folding.Unlock()
 	m.mu.RLock()
 	old := m.rows
 	m.mu.RUnlock()
 	f, err := m.policy.fold(old, v.Entries)
 	if err != nil {
-		m.refuse(err)
-		return
+		return nil, false, err
 	}
 	m.dropDeleted(ctx, f)
 	f.makeRoom()
-	if m.replace(old, f, v.Stale) {
-		m.changed()
-	}
-	m.tell(f.bad)
-	m.tellForgot()
-	m.noted()
+	return f.bad, m.replace(old, f, v.Stale), nil
 }
 
 // maxDeletions is how many deletions are asked for at once. When more rows vanish
@@ -110,8 +95,6 @@ func (m *mirror) dropDeleted(ctx context.Context, f folded) {
 	}
 }
 
-// replace reports whether the contents are others now, or known for the first
-// time.
 func (m *mirror) replace(old map[string]row, f folded, stale time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -120,7 +103,6 @@ func (m *mirror) replace(old map[string]row, f folded, stale time.Time) bool {
 			delete(f.rows, key) // it was forgotten meanwhile
 		}
 	}
-	m.policy.join(f.rows, without(m.rows, old)) // what a late snapshot has brought meanwhile
 	forgot := m.forgot.join(f.forgot).without(f.rows)
 	differs := !m.known || !sameContents(m.rows, f.rows) || !forgot.equal(m.forgot)
 	m.rows, m.bad, m.forgot, m.known, m.viewed, m.stale = f.rows, f.bad, forgot, true, true, stale
@@ -132,17 +114,6 @@ func (m *mirror) replace(old map[string]row, f folded, stale time.Time) bool {
 		m.markUnsaved()
 	}
 	return differs
-}
-
-// without returns the rows whose keys are not in old.
-func without(rows, old map[string]row) map[string]row {
-	more := make(map[string]row)
-	for key, r := range rows {
-		if _, was := old[key]; !was {
-			more[key] = r
-		}
-	}
-	return more
 }
 
 // refuse keeps what is in force and says since when.

@@ -79,7 +79,7 @@ func New(cfg Config) *Service {
 func (s *Service) mirror(cfg Config, bucket string, p policy) *mirror {
 	return &mirror{
 		bucket: bucket, policy: p, keys: retry.FixedKeys(">"), told: s.told, source: cfg.Rows, since: cfg.Since, problems: make(map[string]string),
-		store:   store{fs: cfg.FS, dir: cfg.Dir, pcID: cfg.PCID},
+		store:   newStore(cfg.FS, cfg.Dir, cfg.PCID, bucket),
 		changed: func() {}, noted: s.noteStatus, unsaved: s.unsaved,
 	}
 }
@@ -92,7 +92,9 @@ func (s *Service) mirrors() []*mirror {
 // does not fail, see the package comment.
 func (s *Service) Load() {
 	for _, m := range s.mirrors() {
-		m.load()
+		if !m.load() {
+			m.signal() // to try it again
+		}
 	}
 	s.merge()
 }

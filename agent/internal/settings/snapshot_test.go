@@ -1,39 +1,60 @@
 package settings
 
 import (
-	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/agent/internal/statefile"
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 )
 
 var someTime = time.Date(2031, 3, 4, 5, 6, 7, 8, time.UTC)
 
 func aSnapshot() snapshot {
-	return snapshot{PCID: "PC-1", Bucket: "script_status", Saved: someTime, Rows: map[string]row{
+	return snapshot{Saved: someTime, Rows: map[string]row{
 		"a":   {Value: "REVOKED", Revision: 7},
 		"b/c": {Value: "<&> \u2028 é\x00\"", Revision: 1 << 63, Kept: true},
 	}}
 }
 
+// onDisk is what a snapshot comes to.
+func onDisk(t *testing.T, s snapshot) (st store, data string) {
+	t.Helper()
+	st = newStore(atomicfile.OS, t.TempDir(), "PC-1", "script_status")
+	require.NoError(t, st.save(s))
+	read, err := os.ReadFile(st.Path)
+	require.NoError(t, err)
+	return st, string(read)
+}
+
+// The form is what earlier releases wrote, and read: hosts go back to them.
+func TestTheFormOfASnapshot(t *testing.T) {
+	t.Parallel()
+	s := aSnapshot()
+	s.Forgot.put(7)
+	_, data := onDisk(t, s)
+	const form = `{"format":1,"sha256":"a2b8301483261d2a215651a1f0c4d01d8b7c25a242357e14108962e2f0d5993e","body":{"pc_id":"PC-1",` +
+		`"bucket":"script_status","saved":"2031-03-04T05:06:07.000000008Z","rows":[{"key":"a","value":"REVOKED","revision":7},` +
+		`{"key":"b/c","value":"\u003c\u0026\u003e \u2028 é\u0000\"","revision":9223372036854775808,"kept":true}],` +
+		`"forgot":true,"forgotten":"AAAAAAAAAAc="}}` + "\n"
+	require.Equal(t, strings.Split(form, ","), strings.Split(data, ","), "to the byte")
+}
+
 func TestSnapshotRoundTrip(t *testing.T) {
 	t.Parallel()
-	for _, s := range []snapshot{aSnapshot(), {PCID: "x", Bucket: "y", Saved: someTime, Rows: map[string]row{}}} {
-		data, err := s.encode()
-		require.NoError(t, err)
-		again, err := s.encode()
-		require.NoError(t, err)
+	for _, s := range []snapshot{aSnapshot(), {Saved: someTime, Rows: map[string]row{}}} {
+		st, data := onDisk(t, s)
+		_, again := onDisk(t, s)
 		require.Equal(t, data, again, "it does not depend on the order of a map")
-		got, err := decodeSnapshot(data)
+		got, err := st.load()
 		require.NoError(t, err)
-		require.Equal(t, s, got)
+		require.Equal(t, s, *got)
 	}
 }
 
@@ -42,130 +63,59 @@ func TestSnapshotRoundTrip(t *testing.T) {
 func TestTheLargestSnapshotFits(t *testing.T) {
 	t.Parallel()
 	const part = 64
-	worst := snapshot{PCID: "PC-1", Bucket: "b", Saved: someTime, Rows: map[string]row{}}
+	worst := snapshot{Saved: someTime, Rows: map[string]row{}}
 	for i := range maxBytes / part / 1024 {
 		worst.Rows[fmt.Sprint(i)] = row{Value: strings.Repeat("\x01", 1024), Revision: 1 << 63, Kept: true}
 	}
 	require.Greater(t, sizeOf(worst.Rows), maxBytes/part)
-	data, err := worst.encode()
-	require.NoError(t, err)
-	require.Less(t, len(data), maxSnapshot/part)
+	_, data := onDisk(t, worst)
+	require.Less(t, len(data), statefile.MaxBytes/part)
 	worst.Rows = map[string]row{}
 	for i := range maxBytes / part / rowBytes {
 		worst.Rows[fmt.Sprint(i)] = row{Revision: 1 << 63, Kept: true}
 	}
 	require.Greater(t, sizeOf(worst.Rows), maxBytes/part)
-	data, err = worst.encode()
-	require.NoError(t, err)
-	require.Less(t, len(data), maxSnapshot/part)
+	_, data = onDisk(t, worst)
+	require.Less(t, len(data), statefile.MaxBytes/part)
 }
 
-func TestStore(t *testing.T) {
+func TestASnapshotOfAnotherHostOrBucketIsSetAside(t *testing.T) {
 	t.Parallel()
-	s := store{fs: atomicfile.OS, dir: filepath.Join(t.TempDir(), "a", "settings"), pcID: "PC-1"}
-	found, err := s.load("script_status")
-	require.NoError(t, err)
-	require.Nil(t, found)
-	want := aSnapshot()
-	require.NoError(t, s.save(want))
-	found, err = s.load("script_status")
-	require.NoError(t, err)
-	require.Equal(t, want, *found)
-	requirePrivate(t, s.path("script_status"))
-}
-
-func TestASnapshotThatCannotBeUsedIsSetAside(t *testing.T) {
-	t.Parallel()
-	good, err := aSnapshot().encode()
-	require.NoError(t, err)
-	change := func(old, by string) []byte {
-		changed := bytes.Replace(good, []byte(old), []byte(by), 1)
-		require.NotEqual(t, good, changed)
-		return changed
-	}
-	otherBucket := aSnapshot()
-	otherBucket.Bucket = "script_current"
-	moved, err := otherBucket.encode()
-	require.NoError(t, err)
-	for name, c := range map[string]struct {
-		data []byte
-		is   error
-	}{
-		"empty":           {nil, errDamaged},
-		"zeros":           {make([]byte, 4096), errDamaged},
-		"torn":            {good[:len(good)/2], errDamaged},
-		"a changed value": {change("REVOKED", "ACTIVE!"), errDamaged},
-		"a changed sum":   {change(`"sha256":"`, `"sha256":"0`), errDamaged},
-		"no format":       {change(`"format":1`, `"format":0`), errDamaged},
-		"newer":           {change(`"format":1`, `"format":2`), errNewer},
-		"another host":    {nil, errForeign},
-		"another bucket":  {moved, errForeign},
-		"too large":       {nil, errTooLarge},
+	_, data := onDisk(t, aSnapshot())
+	for _, own := range []store{
+		newStore(atomicfile.OS, t.TempDir(), "PC-2", "script_status"), newStore(atomicfile.OS, t.TempDir(), "PC-1", "script_current"),
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := store{fs: atomicfile.OS, dir: t.TempDir(), pcID: "PC-1"}
-			if name == "another host" {
-				s.pcID, c.data = "PC-2", good
-			}
-			file := s.path("script_status")
-			require.NoError(t, os.WriteFile(file, c.data, 0o600))
-			if name == "too large" {
-				require.NoError(t, os.Truncate(file, maxSnapshot+1))
-			}
-			require.NoError(t, os.WriteFile(file+brokenSuffix, []byte("an earlier one"), 0o600))
-			found, err := s.load("script_status")
-			require.ErrorIs(t, err, c.is)
-			require.Nil(t, found)
-			aside, err := os.Stat(file + brokenSuffix)
-			require.NoError(t, err)
-			if name != "too large" {
-				require.EqualValues(t, len(c.data), aside.Size(), "nothing is lost")
-			}
-			found, err = s.load("script_status")
-			require.NoError(t, err, "once")
-			require.Nil(t, found)
-			require.NoError(t, s.save(snapshot{Bucket: "script_status", Rows: map[string]row{}}))
-		})
+		require.NoError(t, os.WriteFile(own.Path, []byte(data), 0o600))
+		found, err := own.load()
+		require.ErrorIs(t, err, statefile.ErrForeign)
+		require.EqualError(t, err, `settings: snapshot belongs to another host or bucket: it is of "PC-1" and "script_status"`)
+		require.Nil(t, found)
+		require.FileExists(t, own.Path+statefile.BrokenSuffix)
+		found, err = own.load()
+		require.NoError(t, err, "once")
+		require.Nil(t, found)
 	}
 }
 
-func FuzzDecodeSnapshot(f *testing.F) {
-	good, err := aSnapshot().encode()
+func FuzzSnapshot(f *testing.F) {
+	good, err := json.Marshal(aSnapshot().body())
 	require.NoError(f, err)
 	f.Add(good)
-	f.Add(good[:len(good)-3])
-	f.Add([]byte(`{"format":1,"sha256":"","body":null}`))
-	f.Add([]byte(`{"format":1,"sha256":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","body":{}}`))
+	f.Add([]byte("null"))
+	f.Add([]byte(`{"rows":[{"key":"a"},{"key":"a"}],"forgot":true,"forgotten":"AAAA"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s, err := decodeSnapshot(data)
-		if err != nil {
-			require.True(t, isOneOf(err, errDamaged, errNewer), "%v", err)
+		var body, same snapshotBody
+		if json.Unmarshal(data, &body) != nil {
 			return
 		}
-		again, err := s.encode()
+		s := body.snapshot()
+		again, err := json.Marshal(s.body())
 		if err != nil {
 			return // a time that JSON cannot have
 		}
-		same, err := decodeSnapshot(again)
-		require.NoError(t, err)
-		require.True(t, s.Saved.Equal(same.Saved))
-		require.Equal(t, s.Rows, same.Rows)
+		require.NoError(t, json.Unmarshal(again, &same))
+		require.True(t, s.Saved.Equal(same.snapshot().Saved))
+		require.Len(t, same.Rows, len(s.Rows))
+		require.True(t, s.Forgot.equal(same.snapshot().Forgot))
 	})
-}
-
-// Every single bit of a snapshot matters.
-func TestEveryFlippedBitIsNoticed(t *testing.T) {
-	t.Parallel()
-	good, err := aSnapshot().encode()
-	require.NoError(t, err)
-	for i := range good {
-		for bit := range 8 {
-			data := bytes.Clone(good)
-			data[i] ^= 1 << bit
-			if s, err := decodeSnapshot(data); err == nil {
-				require.Equal(t, aSnapshot(), s, "byte %d, bit %d", i, bit)
-			}
-		}
-	}
 }
