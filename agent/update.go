@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -87,6 +88,10 @@ func WithUpdater(u Updater) Option {
 // many, and the last good executable is back; end the process. Any other error is to
 // be reported, and the program goes on. Run does the same, but later, unless
 // StartCounted is set. An empty path is the program that runs.
+//
+// Where a service manager has started the agent that took the release, only starts
+// by one count: a start by hand neither counts nor takes anything back. Known are the
+// manager of Windows, and process 1 of other systems.
 func CountStart(executable string) error {
 	install, err := update.InstallOf(executable)
 	if err != nil {
@@ -101,7 +106,7 @@ func CountStart(executable string) error {
 	return nil
 }
 
-// UncountStart takes back what [CountStart] has counted, for a program that finds in
+// UncountStart takes back what [CountStart] has counted in this process, for a program that finds in
 // its configuration that it is not to update itself: nobody would confirm a release
 // that is on probation, and starts that count would take it back.
 func UncountStart(executable string) error {
@@ -186,9 +191,10 @@ func (a *Agent) composeUpdates(p *parts) {
 		SelfTest: func(ctx context.Context, executable string) (update.Report, error) {
 			return update.RunSelfTest(ctx, executable, u.SelfTestArgs, u.env(ctx))
 		},
-		Observe: func(kind string, payload map[string]string) { recorder.Observe(context.Background(), kind, payload) },
-		Guard:   &a.guard,
-		Step:    u.Step, Times: u.Times, Now: a.opts.now, Logger: a.log.With("component", "update"),
+		Observe:       func(kind string, payload map[string]string) { recorder.Observe(context.Background(), kind, payload) },
+		FormerStaging: filepath.Join(a.cfg.StateDir, "staging"), Drain: a.cfg.Grace + 2*time.Minute,
+		Guard: &a.guard,
+		Step:  u.Step, Times: u.Times, Now: a.opts.now, Logger: a.log.With("component", "update"),
 	})
 	p.updates.service.Load()
 }

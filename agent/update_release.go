@@ -34,8 +34,9 @@ var (
 	ErrReleaseSignature = update.ErrSignature
 	// ErrOtherRelease says that a manifest is about another file.
 	ErrOtherRelease = update.ErrOtherRelease
-	// ErrReleasePublished says that the store has another file under that name.
-	ErrReleasePublished = errors.New("agent: the store has another file for that version and platform")
+	// ErrReleasePublished says that the store has another file under that name, or
+	// the same with a manifest that this one has not.
+	ErrReleasePublished = errors.New("agent: the store has another release for that version and platform")
 )
 
 // MaxReleaseManifest bounds a manifest, and MaxReleaseKey the file of a key, in bytes.
@@ -56,8 +57,9 @@ func ReleasePublicKey(pem []byte) (ed25519.PublicKey, error) { return update.Pub
 // ReleaseKeyID names a key in manifests and messages.
 func ReleaseKeyID(key ed25519.PublicKey) string { return update.KeyID(key) }
 
-// DescribeRelease fills in what an executable tells of itself: size, SHA-256, system
-// and processor.
+// DescribeRelease fills in what an executable tells of itself, without starting it:
+// size, SHA-256, system and processor. Version is what the build has left in the file;
+// empty: nothing that can be found.
 func DescribeRelease(executable string) (Release, error) {
 	f, err := os.Open(executable)
 	if err != nil {
@@ -76,6 +78,12 @@ func DescribeRelease(executable string) (Release, error) {
 		return r, fmt.Errorf("agent: describe release: %w", err)
 	}
 	r.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return r, fmt.Errorf("agent: describe release: %w", err)
+	}
+	if r.Version, err = update.StampOf(f); err != nil {
+		return r, fmt.Errorf("agent: describe release %s: %w", executable, err)
+	}
 	return r, nil
 }
 
@@ -173,6 +181,9 @@ func (u ReleaseUpload) put(ctx context.Context, js jetstream.JetStream, meta jet
 	there, err := store.GetInfo(ctx, meta.Name)
 	if err == nil && !u.Replace && !sameDigest(there, want) {
 		return fmt.Errorf("%w: %s", ErrReleasePublished, meta.Name)
+	}
+	if err == nil && !u.Replace && there.Metadata[update.ManifestKey] != "" && len(u.Manifest) == 0 {
+		return fmt.Errorf("%w: %s is signed there, and would not be any more", ErrReleasePublished, meta.Name)
 	}
 	if err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
 		return fmt.Errorf("agent: publish release: %w", err)

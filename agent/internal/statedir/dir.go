@@ -41,9 +41,14 @@ type format struct {
 }
 
 // Open creates the folder if need be, locks it and checks its format. The lock
-// comes first: nothing is counted, read or written before it is held.
+// comes first: nothing is counted, read or written before it is held. A folder
+// that Open has returned survives a power cut.
 func Open(path string) (*Dir, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("statedir: %w", err)
+	}
+	if err := create(atomicfile.OS, path); err != nil {
 		return nil, fmt.Errorf("statedir: create %s: %w", path, err)
 	}
 	lock, err := lockFile(filepath.Join(path, lockName))
@@ -55,6 +60,25 @@ func Open(path string) (*Dir, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
+}
+
+const formatName = "FORMAT"
+
+// create makes the folder and its name durable. Until it has been used, nobody
+// knows whether who made it came to that: a process can be killed in between.
+func create(fsys atomicfile.FS, path string) error {
+	if err := atomicfile.MkdirAll(fsys, path, 0o700); err != nil {
+		return err
+	}
+	if _, err := fsys.Stat(filepath.Join(path, formatName)); !errors.Is(err, fs.ErrNotExist) {
+		return nil // what is wrong with it shows when it is read
+	}
+	for dir := path; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if fsys.SyncDir(filepath.Dir(dir)) != nil {
+			return nil // this far up it is not ours, and was there before
+		}
+	}
+	return nil
 }
 
 func (d *Dir) prepare() error {
@@ -73,7 +97,7 @@ func (d *Dir) Close() error {
 }
 
 func (d *Dir) checkFormat() error {
-	path := d.Path("FORMAT")
+	path := d.Path(formatName)
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d.writeFormat(path)

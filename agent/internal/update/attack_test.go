@@ -183,3 +183,55 @@ func TestTriesThatDoNotComeToTheSwap(t *testing.T) {
 	require.Empty(t, st.Quarantined(""))
 	require.Equal(t, "old", says(t, i.Path))
 }
+
+// The store is asked twice: what it says the second time is not what was judged.
+func TestAnObjectWhoseDescriptionChanges(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*jetstream.ObjectInfo){
+		"digest": func(i *jetstream.ObjectInfo) { i.Digest = "SHA-256=" },
+		"size":   func(i *jetstream.ObjectInfo) { i.Size-- },
+	} {
+		s, fake := aims(t, func(*Config) {})
+		upload(t, fake, "2-linux-x86_64", release)
+		c, err := s.choose(t.Context(), "2")
+		require.NoError(t, err)
+		change(c.info)
+		require.ErrorContains(t, s.fetch(t.Context(), c), "replaced meanwhile", name)
+	}
+}
+
+// A package that is installed while the agent stops for an update wins.
+func TestWhatSomebodyInstallsIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	s, fake := aims(t, func(*Config) {})
+	upload(t, fake, "2-linux-x86_64", release)
+	i := s.cfg.Install
+	require.NoError(t, s.prepare(t.Context(), "2", false))
+	require.NoError(t, os.WriteFile(i.Path, []byte("of a package"), 0o755))
+	err := s.Finish(<-s.Due())
+	require.ErrorIs(t, err, ErrRestart)
+	require.ErrorContains(t, err, "another executable by now")
+	require.NoError(t, i.CountStart(now))
+	require.Equal(t, "of a package", says(t, i.Path))
+	r, err := i.load()
+	require.NoError(t, err)
+	require.Nil(t, r.Plan)
+}
+
+// A target that changes in the very last moment, before anybody is told.
+func TestATargetThatChangesBeforeThePlan(t *testing.T) {
+	t.Parallel()
+	target := "2"
+	s, fake := aims(t, func(c *Config) {
+		c.Settings = func() (wire.EffectiveConfig, <-chan struct{}) {
+			return wire.EffectiveConfig{TargetVersion: target}, nil
+		}
+		c.SelfTest = func(context.Context, string) (Report, error) {
+			target = "3"
+			return goodReport, nil
+		}
+	})
+	upload(t, fake, "2-linux-x86_64", release)
+	require.ErrorIs(t, s.prepare(t.Context(), "2", false), errWithdrawn)
+	require.Empty(t, s.Due())
+}

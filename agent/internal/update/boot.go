@@ -24,8 +24,10 @@ const (
 // CountStart is the first thing that a program does. It counts a start of a release
 // that is not confirmed yet, and takes the last good executable back, with
 // [ErrRestart], when there were too many. Every other error is to be reported, and
-// the program goes on.
+// the program goes on. A start by hand, beside a service that is updated, does not
+// count.
 func (i Install) CountStart(now time.Time) error {
+	countedHere.Delete(i.Path)
 	r, err := i.load()
 	if err != nil || r.Plan == nil {
 		return err
@@ -34,14 +36,18 @@ func (i Install) CountStart(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	switch running {
-	case r.Plan.ToSHA256:
+	if running == r.Plan.ToSHA256 {
 		return i.countRelease(r, now)
-	case r.Plan.FromSHA256:
-		r.endedWith(now)
-	default:
+	}
+	return i.settle(r, running, now)
+}
+
+// settle ends a plan whose release is not what runs.
+func (i Install) settle(r record, running string, now time.Time) error {
+	if running != r.Plan.FromSHA256 {
 		return i.giveWay(r)
 	}
+	r.endedWith(now)
 	r.Plan = nil
 	return i.save(r)
 }
@@ -81,6 +87,9 @@ func (r *record) endedWith(now time.Time) {
 }
 
 func (i Install) countRelease(r record, now time.Time) error {
+	if i.byHand(*r.Plan) {
+		return nil
+	}
 	if r.Plan.Phase == phaseRollback {
 		return i.rollBack(r, r.Plan.Reason, false)
 	}
@@ -93,11 +102,12 @@ func (i Install) countRelease(r record, now time.Time) error {
 	if err := i.save(r); err != nil {
 		return i.withoutCount(*r.Plan, err)
 	}
+	countedHere.Store(i.Path, true)
 	return nil
 }
 
-// UncountStart takes the last start off a release on probation: it ended for a reason
-// that has nothing to do with the release.
+// UncountStart takes the start that this process has counted off a release on
+// probation: it ended for a reason that has nothing to do with the release.
 func (i Install) UncountStart() error {
 	r, err := i.load()
 	if err != nil || r.Plan == nil || r.Plan.Phase != phaseProbation || r.Plan.Starts == 0 {
@@ -106,7 +116,9 @@ func (i Install) UncountStart() error {
 	if running, err := i.running(); err != nil || running != r.Plan.ToSHA256 {
 		return err
 	}
-	r.Plan.Starts--
+	if !i.uncount(r.Plan) {
+		return nil
+	}
 	return i.save(r)
 }
 

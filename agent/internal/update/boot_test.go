@@ -154,3 +154,24 @@ func TestTheRecordIsBounded(t *testing.T) {
 	require.Len(t, read.News, maxNews)
 	require.Equal(t, r.Plan.ToSHA256, read.Tried[maxTried-1].SHA256, "the newest stay")
 }
+
+// A release that crashed is not forgotten for others that were only interrupted.
+func TestWhatIsForgottenOfReleases(t *testing.T) {
+	t.Parallel()
+	i := onDisk(t)
+	all := []tried{{SHA256: "never", Never: true}, {SHA256: "oldest"}}
+	for n := range maxTried {
+		all = append(all, tried{SHA256: strings.Repeat("x", n+1)})
+	}
+	require.NoError(t, i.save(record{Format: recordFormat, Tried: all}))
+	r, err := i.load()
+	require.NoError(t, err)
+	require.Len(t, r.Tried, maxTried)
+	require.Equal(t, "never", r.Tried[0].SHA256)
+	require.Equal(t, "xx", r.Tried[1].SHA256)
+	require.Len(t, bounded(all), maxTried)
+	for n := range all {
+		all[n].Never = n < len(all)-1
+	}
+	require.False(t, bounded(all)[maxTried-1].Never, "the newest is under way")
+}

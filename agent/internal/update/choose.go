@@ -163,18 +163,20 @@ func (s *Service) judgeManifest(c *candidate) error {
 	return nil
 }
 
-// room checks the disk: the release and the last good executable must fit.
+// room checks the disk: the release and the last good executable must fit, each as far
+// as it is not there.
 func (s *Service) room(c candidate) error {
-	free, err := s.cfg.Free(s.cfg.Install.folder())
+	i := s.cfg.Install
+	free, err := s.cfg.Free(i.folder())
 	if err != nil {
-		return fmt.Errorf("update: free space of %s: %w", s.cfg.Install.folder(), err)
+		return fmt.Errorf("update: free space of %s: %w", i.folder(), err)
 	}
-	need := c.info.Size + spare
-	if info, err := s.cfg.Install.FS.Stat(s.cfg.Install.Path); err == nil {
-		need += uint64(info.Size())
+	have, need := free+i.size(i.staged()), c.info.Size+spare // what is staged is used, or replaced
+	if have >= need+i.size(i.Path) {
+		return nil
 	}
-	if free < need {
-		return fmt.Errorf("%w: %s has %d bytes, %d are needed", ErrNoSpace, s.cfg.Install.folder(), free, need)
+	if have < need || !i.keepsRunning() {
+		return fmt.Errorf("%w: %s has %d bytes, %d are needed", ErrNoSpace, i.folder(), have, need+i.size(i.Path))
 	}
 	return nil
 }

@@ -101,6 +101,34 @@ func TestWhatKeepsAReleaseOut(t *testing.T) {
 	}
 }
 
+// What a try has left there already needs no room again: else one that came far would
+// be the last.
+func TestTheRoomForAnotherTry(t *testing.T) {
+	t.Parallel()
+	var free uint64
+	s, fake := serviceOn(t, func(c *Config) { c.Free = func(string) (uint64, error) { return free, nil } })
+	upload(t, fake, "2-linux-x86_64", "new")
+	i := s.cfg.Install
+	asks := func(want error) {
+		t.Helper()
+		_, err := s.choose(t.Context(), "2")
+		require.ErrorIs(t, err, want)
+	}
+	free = spare + 3 // of the six: "new" is staged
+	asks(nil)
+	free = spare + 2
+	asks(ErrNoSpace)
+	_, err := i.keepLastGood()
+	require.NoError(t, err)
+	free = spare
+	asks(nil)
+	free = spare - 1
+	asks(ErrNoSpace)
+	require.NoError(t, os.WriteFile(i.lastGood(), []byte("another"), 0o600))
+	free = spare + 2
+	asks(ErrNoSpace)
+}
+
 // The guard: three tries, each later than the one before, and never again.
 func TestTheGuardAgainstLoops(t *testing.T) {
 	t.Parallel()

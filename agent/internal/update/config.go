@@ -37,6 +37,11 @@ type Config struct {
 	Healthy func() error
 	// Observe is told of what becomes of releases.
 	Observe func(kind string, payload map[string]string)
+	// FormerStaging is where the agent that this one replaces has put what it fetched;
+	// empty: nowhere.
+	FormerStaging string
+	// Drain is how long the agent may take to stop for an update; 2 min at least.
+	Drain time.Duration
 	// Guard ends the process where the agent hangs; nil: it does not.
 	Guard *Guard
 	// Step is told of each step before it is taken; nil: nobody.

@@ -26,6 +26,9 @@
 //   - A broker that is away, and a host that is shut down, say nothing about a
 //     release: it stays on probation for as long as that lasts.
 //   - A target that is withdrawn is not taken, until the plan is on disk.
+//   - A start by hand, beside or instead of the service, does not count against a
+//     release.
+//   - What somebody installs while an update is under way stays.
 //
 // # Files, all beside the executable
 //
@@ -40,8 +43,11 @@
 //   - Whoever may write in the executable's folder decides what runs: between the
 //     last look at a file and its rename it can be exchanged.
 //   - A record that cannot be read stops updates until somebody mends or removes it.
-//   - On Windows, what a release starts during its self-test outlives it.
+//   - On Unix, what a release starts during its self-test in a process group of its
+//     own outlives it.
 //   - One executable belongs to one agent that updates.
+//   - Where no service manager that is known starts the agent ([Install.CountStart]
+//     knows that of Windows, systemd and launchd), a start by hand counts as well.
 //   - A release that dies before [Install.CountStart] is not seen by it, and one that
 //     hangs before [Install.Guard] is not ended. The start by which the release proves
 //     itself is what keeps such a one out.

@@ -120,6 +120,11 @@ func (f *fleet) damage(version string) {
 	require.NoError(f.t, err)
 	sum := sha256.Sum256([]byte("something else"))
 	info.Digest = "SHA-256=" + base64.URLEncoding.EncodeToString(sum[:])
+	f.describe(version, info)
+}
+
+// describe replaces the object's description.
+func (f *fleet) describe(version string, info *jetstream.ObjectInfo) {
 	data, err := json.Marshal(info)
 	require.NoError(f.t, err)
 	m := nats.NewMsg("$O." + wire.StoreAgentReleases + ".M." + base64.URLEncoding.EncodeToString([]byte(objectOf(version))))

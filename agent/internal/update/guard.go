@@ -56,7 +56,7 @@ const (
 	// comeUpWithin is how long a release on probation may take until it watches
 	// itself. A ledger of a full disk is read within seconds.
 	comeUpWithin = 10 * time.Minute
-	// drainWithin is well above what a stop may take (20 s).
+	// drainWithin is well above what a stop takes by default (20 s).
 	drainWithin = 2 * time.Minute
 )
 
@@ -71,7 +71,7 @@ func (i Install) GuardWithin(g *Guard, within time.Duration) error {
 		return err
 	}
 	running, err := i.running()
-	if err != nil || running != r.Plan.ToSHA256 {
+	if err != nil || running != r.Plan.ToSHA256 || i.byHand(*r.Plan) {
 		return err
 	}
 	g.Arm(within, "this release did not come up", func() error {

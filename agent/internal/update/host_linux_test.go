@@ -33,6 +33,7 @@ type host struct {
 	t     *testing.T
 	id    string
 	exe   string
+	start string // what the service manager starts
 	state string
 	log   *lockedBuffer
 
@@ -69,7 +70,13 @@ func (l *lockedBuffer) String() string {
 }
 
 func (f *fleet) host(t *testing.T, id, version string) *host {
-	h := &host{fleet: f, t: t, id: id, exe: filepath.Join(t.TempDir(), "kanade-agent"), state: t.TempDir(), log: &lockedBuffer{}, got: map[string]string{}, codesOfResults: []int32{0}}
+	exe := filepath.Join(t.TempDir(), "kanade-agent")
+	return f.hostAt(t, id, version, exe, exe)
+}
+
+// hostAt is a host whose agent is started at a path that leads to the executable.
+func (f *fleet) hostAt(t *testing.T, id, version, exe, start string) *host {
+	h := &host{fleet: f, t: t, id: id, exe: exe, start: start, state: t.TempDir(), log: &lockedBuffer{}, got: map[string]string{}, codesOfResults: []int32{0}}
 	require.NoError(t, os.WriteFile(h.exe, f.good[version], 0o755))
 	var err error
 	h.results, err = f.nc.SubscribeSync("results.>")
@@ -115,7 +122,7 @@ func (h *host) manage(ctx context.Context) {
 // file that was just written open, for as long as it takes to become a program.
 func (h *host) spawn() (*exec.Cmd, error) {
 	for {
-		cmd := exec.Command(h.exe, "run")
+		cmd := exec.Command(h.start, "run")
 		cmd.Env = append(cleanEnv(), "KANADE_NATS_URL="+h.broker.URL(), "KANADE_AGENT_ID="+h.id, "KANADE_AGENT_DATA_DIR="+h.state,
 			"KANADE_KLP=off", "KANADE_LOG_KEEP_DAYS=0", "KANADE_UPDATE_KEYS="+h.keys, "KANADE_LOG_LEVEL=info")
 		cmd.Stdout, cmd.Stderr = h.log, h.log

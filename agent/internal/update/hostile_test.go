@@ -191,11 +191,12 @@ func TestAnAgentThatDoesNotStopIsReplaced(t *testing.T) {
 	i := onDisk(t)
 	synctest.Test(t, func(t *testing.T) {
 		ended := make(chan string, 1)
-		s := New(Config{Install: i, Guard: &Guard{end: func(why string) { ended <- why }}})
-		sum, err := i.digest(i.staged())
-		require.NoError(t, err)
-		s.endForSwap(sum)
+		const drain = time.Hour // scripts have a grace of that, almost
+		s := New(Config{Install: i, Drain: drain, Guard: &Guard{end: func(why string) { ended <- why }}})
+		began := time.Now()
+		s.endForSwap(plan{FromSHA256: sumOf("old"), ToSHA256: sumOf("new")})
 		require.Contains(t, <-ended, "did not stop")
+		require.Equal(t, drain, time.Since(began))
 		require.Equal(t, "new", says(t, i.Path))
 	})
 }

@@ -19,7 +19,8 @@ type Install struct {
 	FS   atomicfile.FS
 	Path string // absolute, without links
 
-	swap func(i Install, from string) error // for tests; nil: what this system can do
+	swap    func(i Install, from string) error // for tests; nil: what this system can do
+	managed func() bool                        // for tests; nil: how this process was started
 }
 
 // InstallOf is the installation of an executable; an empty path stands for the one
@@ -97,6 +98,25 @@ func (i Install) holds(path, sha256 string) (bool, error) {
 		return false, nil
 	}
 	return sum == sha256, err
+}
+
+// size is zero for what is not there.
+func (i Install) size(path string) uint64 {
+	info, err := i.FS.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return 0
+	}
+	return uint64(info.Size())
+}
+
+// keepsRunning says whether the last good executable is what runs.
+func (i Install) keepsRunning() bool {
+	running, err := i.digest(i.Path)
+	if err != nil {
+		return false
+	}
+	kept, err := i.holds(i.lastGood(), running)
+	return err == nil && kept
 }
 
 // mode is that of the executable: what replaces it has the same.

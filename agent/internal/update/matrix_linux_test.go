@@ -24,6 +24,7 @@ func TestUpdates(t *testing.T) {
 		"no keys": testNoKeys, "disk full": testDiskFull,
 		"crashes after the swap": testCrash, "hangs after the swap": testHang, "cannot connect after the swap": testDeaf,
 		"killed while it is taken back": testKilledOnTheWayBack, "taken back, and works the next time": testSecondTry,
+		"behind a link": testLinked, "killed at any moment": testKilledAnywhere, "described as something else": testHugeObject,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

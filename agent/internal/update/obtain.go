@@ -65,7 +65,7 @@ func (s *Service) fetch(ctx context.Context, c candidate) error {
 		if file != nil {
 			_ = file.Close() // it is replaced
 		}
-		if info.Digest != c.info.Digest {
+		if info.Digest != c.info.Digest || info.Size != c.info.Size {
 			return nil, errors.New("update: the object was replaced meanwhile")
 		}
 		var err error
@@ -175,11 +175,11 @@ func (s *Service) plan(ctx context.Context, c candidate, verified string) error 
 	if err != nil {
 		return err
 	}
-	if ctx.Err() != nil || !s.cfg.Fresh() {
+	if wanted, _ := s.target(); ctx.Err() != nil || wanted != c.target || !s.cfg.Fresh() {
 		return errors.Join(errWithdrawn, ctx.Err())
 	}
 	now := s.cfg.Now()
-	r.Plan = &plan{Phase: phaseSwap, From: s.cfg.Version, To: c.target, FromSHA256: from, ToSHA256: to, Floor: c.floor, Since: now.UTC()}
+	r.Plan = &plan{Phase: phaseSwap, From: s.cfg.Version, To: c.target, FromSHA256: from, ToSHA256: to, Floor: c.floor, Since: now.UTC(), Managed: i.byManager()}
 	r.try(now)
 	s.step("plan")
 	if err := s.save(r); err != nil {
@@ -187,22 +187,26 @@ func (s *Service) plan(ctx context.Context, c candidate, verified string) error 
 	}
 	s.step("drain")
 	s.log.Info("the agent stops for an update", "from", s.cfg.Version, "to", c.target, "sha256", to)
-	s.endForSwap(to)
+	s.endForSwap(*r.Plan)
 	return nil
 }
 
 // endForSwap has the agent stop for its successor, which one that cannot even stop
 // needs all the more.
-func (s *Service) endForSwap(to string) {
-	swap := func() error { return s.swap(to) }
+func (s *Service) endForSwap(p plan) {
+	swap := func() error { return s.swap(p) }
 	s.endFor(swap, swap)
 }
 
-// swap replaces the executable with the staged one, once more compared.
-func (s *Service) swap(want string) error {
+// swap replaces the executable with the staged one. Both are compared once more: what
+// somebody has installed meanwhile stays.
+func (s *Service) swap(p plan) error {
 	i := s.cfg.Install
-	if planned, err := i.holds(i.staged(), want); err != nil || !planned {
+	if planned, err := i.holds(i.staged(), p.ToSHA256); err != nil || !planned {
 		return errors.Join(fmt.Errorf("update: %s is not what was planned", i.staged()), err)
+	}
+	if running, err := i.running(); err == nil && running != p.FromSHA256 {
+		return fmt.Errorf("update: %s is another executable by now, and stays", i.Path)
 	}
 	return i.swapIn(i.staged())
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/kanade-go/kanade/agent/internal/supervise"
 )
 
 // ErrUnclear marks what is wrong with an agent and may well be the broker's fault,
@@ -117,7 +119,7 @@ func (t *trial) compare(is testimony, why error) string {
 // release: it has run for long, and could not have done better.
 func (t *trial) absolve() {
 	t.before, t.began = t.s.times.ConfirmWithin, time.Now()
-	t.plan.Starts, t.plan.Spent = 1, t.before // this start
+	t.plan.Starts, t.plan.Spent = min(t.plan.Starts, 1), t.before // this start
 	if err := t.s.savePlan(t.plan); err != nil {
 		t.s.log.Warn("what speaks for this release was not written down", "error", err)
 	}
@@ -172,11 +174,18 @@ func (s *Service) savePlan(p plan) error {
 // endProbation settles a release that is not confirmed yet.
 func (s *Service) endProbation(ctx context.Context) (goOn bool, err error) {
 	r, err := s.load()
-	if err != nil || r.Plan == nil || r.Plan.Phase == phaseRollback {
+	if err != nil || r.Plan == nil {
 		return err == nil, err
 	}
-	if running, err := s.cfg.Install.running(); err != nil || running != r.Plan.ToSHA256 {
-		return err == nil, err // the start could not be counted; the next one settles it
+	running, err := s.cfg.Install.running()
+	switch {
+	case err != nil:
+		return false, err
+	case running != r.Plan.ToSHA256: // the start could not write it down
+		return true, s.settle(r, running)
+	case r.Plan.Phase == phaseRollback:
+		s.takeBackLater(ctx, r)
+		return false, nil
 	}
 	s.step("probation")
 	s.log.Info("this release is new here; it is confirmed when it works", "from", r.Plan.From, "to", r.Plan.To, "start", r.Plan.Starts)
@@ -185,21 +194,51 @@ func (s *Service) endProbation(ctx context.Context) (goOn bool, err error) {
 	if v == undecided {
 		return false, nil
 	}
-	r.Plan = &s.trial.plan
+	return s.sentence(v, reason)
+}
+
+// settle ends a plan whose release does not run. Where that cannot be written down it
+// is left for later.
+func (s *Service) settle(r record, running string) error {
+	if err := s.cfg.Install.settle(r, running, s.cfg.Now()); err != nil {
+		s.log.Warn("how the last update came out was not written down", "error", err)
+	}
+	_, err := s.load()
+	return err
+}
+
+// sentence carries a verdict out, if the plan is still the one that was judged:
+// somebody else may have started the program meanwhile.
+func (s *Service) sentence(v verdict, reason string) (goOn bool, err error) {
+	p := s.trial.plan
 	s.trial = nil
+	r, err := s.load()
+	if err != nil || r.Plan == nil || r.Plan.ToSHA256 != p.ToSHA256 {
+		return err == nil, err
+	}
+	r.Plan = &p
 	if v == takenBack {
-		s.log.Error("this release is taken back", "version", r.Plan.To, "reason", reason)
+		s.log.Error("this release is taken back", "version", p.To, "reason", reason)
 		s.takeBack(r, reason)
 		return false, nil
 	}
 	s.step("confirm")
-	to := r.Plan.To
 	if err := s.cfg.Install.confirm(r, s.cfg.Now()); err != nil {
 		return false, err
 	}
 	s.Load()
-	s.log.Info("this release is confirmed", "version", to)
+	s.log.Info("this release is confirmed", "version", p.To)
 	return true, nil
+}
+
+// takeBackLater is for a release that should have been taken back by its start, and
+// was not. Until then it must not be kept as the last good one. What keeps the
+// executable from being replaced is not asked for all the time.
+func (s *Service) takeBackLater(ctx context.Context, r record) {
+	s.log.Error("this release is to be taken back, and could not be; it is tried again", "version", r.Plan.To, "reason", r.Plan.Reason, "wait", s.times.ConfirmWithin)
+	if supervise.Sleep(ctx, s.times.ConfirmWithin) {
+		s.takeBack(r, r.Plan.Reason)
+	}
 }
 
 // takeBack has the agent stop for the last good executable. The plan is on disk
@@ -218,7 +257,7 @@ func (s *Service) takeBack(r record, reason string) {
 // on the way (nil: nothing).
 func (s *Service) endFor(finish, instead func() error) {
 	s.finish = finish
-	s.cfg.Guard.Arm(drainWithin, "the agent did not stop for an update", instead)
+	s.cfg.Guard.Arm(max(drainWithin, s.cfg.Drain), "the agent did not stop for an update", instead)
 	s.due <- errDue
 }
 
@@ -229,6 +268,7 @@ func (s *Service) endInOrder() error {
 	if t == nil {
 		return nil
 	}
-	t.plan.Starts, t.plan.Spent = max(0, t.plan.Starts-1), t.spent()
+	s.cfg.Install.uncount(&t.plan)
+	t.plan.Spent = t.spent()
 	return s.savePlan(t.plan)
 }

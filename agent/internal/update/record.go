@@ -61,6 +61,8 @@ type plan struct {
 	// Spent is how long it has run without proof, in those starts that ended in order.
 	Spent  time.Duration `json:"spent_ns,omitempty"`
 	Reason string        `json:"reason,omitempty"` // of a rollback
+	// Managed: a service manager starts the agent. Other starts do not count.
+	Managed bool `json:"managed,omitempty"`
 }
 
 // tried is a release that was tried and is not confirmed.
@@ -122,11 +124,14 @@ func decodeRecord(data []byte) (record, error) {
 	if p := r.Plan; p != nil && (p.FromSHA256 == "" || p.ToSHA256 == "" || !slices.Contains([]string{phaseSwap, phaseProbation, phaseRollback}, p.Phase)) {
 		return r, fmt.Errorf("phase %.40q of a plan that is not complete", p.Phase)
 	}
+	if p := r.Plan; p != nil && p.FromSHA256 == p.ToSHA256 {
+		return r, errors.New("a plan from a release to the same")
+	}
 	return r, nil
 }
 
 func (i Install) save(r record) error {
-	r.Tried = r.Tried[max(0, len(r.Tried)-maxTried):]
+	r.Tried = bounded(r.Tried)
 	r.News = r.News[max(0, len(r.News)-maxNews):]
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -136,6 +141,17 @@ func (i Install) save(r record) error {
 		return fmt.Errorf("update: write record: %w", err)
 	}
 	return nil
+}
+
+// bounded forgets the oldest, those last that are never to be tried again. The newest
+// stays: it may be under way.
+func bounded(all []tried) []tried {
+	all = slices.Clone(all)
+	for len(all) > maxTried {
+		at := slices.IndexFunc(all[:len(all)-1], func(t tried) bool { return !t.Never })
+		all = slices.Delete(all, max(0, at), max(0, at)+1)
+	}
+	return all
 }
 
 // entry is the place of a release among those that were tried, -1 for none.

@@ -8,7 +8,9 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -16,6 +18,34 @@ import (
 // waitingEnv makes this program wait for the end of its input, as a program that
 // runs while its file is replaced.
 const waitingEnv = "KANADE_TEST_UPDATE_WAITS"
+
+// parentEnv makes this program one that starts another, which sleeps; it notes the
+// process ID of that in a file, and hangs or ends.
+const parentEnv = "KANADE_TEST_UPDATE_PARENT"
+
+func beParent(order string) {
+	how, noted, _ := strings.Cut(order, " ")
+	if how == "sleeps" {
+		time.Sleep(time.Hour)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	child := exec.Command(self)
+	child.Env = append(os.Environ(), parentEnv+"=sleeps")
+	if err := child.Start(); err != nil {
+		panic(err)
+	}
+	pid := strconv.Itoa(child.Process.Pid)
+	if err := errors.Join(os.WriteFile(noted+".tmp", []byte(pid), 0o600), os.Rename(noted+".tmp", noted)); err != nil {
+		panic(err)
+	}
+	if how == "hangs" {
+		_ = child.Wait()
+	}
+	os.Exit(0)
+}
 
 func TestMain(m *testing.M) {
 	if os.Getenv(waitingEnv) != "" {
@@ -25,6 +55,9 @@ func TestMain(m *testing.M) {
 	}
 	if path := os.Getenv(hangsEnv); path != "" {
 		hang(path)
+	}
+	if how := os.Getenv(parentEnv); how != "" {
+		beParent(how)
 	}
 	atOnce()
 	os.Exit(m.Run())

@@ -36,7 +36,7 @@ const (
 
 // RunSelfTest starts an executable with these arguments and environment and reads its
 // report, which it may have given also where there is an error: one that cannot
-// connect says so. It is killed when ctx ends.
+// connect says so. It is killed when ctx ends, and what it has started when it ends.
 func RunSelfTest(ctx context.Context, executable string, args, env []string) (Report, error) {
 	for try := 1; ; try++ {
 		report, err := runSelfTest(ctx, executable, args, env)
@@ -51,8 +51,11 @@ func runSelfTest(ctx context.Context, executable string, args, env []string) (Re
 	cmd := exec.CommandContext(ctx, executable, args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, &out, &errs
 	cmd.WaitDelay = time.Second
-	endsWithItsChildren(cmd)
-	err := cmd.Run()
+	endChildren, err := startWithChildren(cmd)
+	if err == nil {
+		err = cmd.Wait()
+		endChildren()
+	}
 	var r Report
 	unreadable := json.Unmarshal(out.kept.Bytes(), &r)
 	switch {

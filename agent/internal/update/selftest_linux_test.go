@@ -46,3 +46,21 @@ func TestWhatAReleaseStartsEndsWithIt(t *testing.T) {
 	require.ErrorIs(t, <-ended, context.Canceled)
 	require.Eventually(t, func() bool { return !alive(pid) }, time.Minute, 5*time.Millisecond)
 }
+
+// One that says that all is well, and leaves something running.
+func TestWhatAReleaseLeavesBehindIsEnded(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	noted := filepath.Join(folder, "pid")
+	program := filepath.Join(folder, "release")
+	require.NoError(t, os.WriteFile(program, fmt.Appendf(nil, "#!/bin/sh\nsleep 3600 >/dev/null 2>&1 &\necho $! >%s\necho '{\"version\":\"2\"}'\n", noted), 0o700))
+	report, err := RunSelfTest(t.Context(), program, nil, os.Environ())
+	require.NoError(t, err)
+	require.Equal(t, "2", report.Version)
+	data, err := os.ReadFile(noted)
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) }) // where the test fails
+	require.Eventually(t, func() bool { return !alive(pid) }, time.Minute, 5*time.Millisecond)
+}

@@ -25,6 +25,7 @@ type Service struct {
 	trial  *trial       // of a release on probation, left by Run when it ends before a verdict
 
 	refused map[string]error // by target and digest: what no retry would change
+	cleared bool             // clearFormer is done
 	view    view
 }
 
@@ -151,7 +152,7 @@ func (s *Service) follow(ctx context.Context) {
 			last, failures = "", 0
 			s.view.idle()
 			s.tidy()
-			waitFor(ctx, changed, nil)
+			s.rest(ctx, changed)
 			continue
 		}
 		if target != last {
@@ -169,6 +170,9 @@ func (s *Service) follow(ctx context.Context) {
 // tidy removes what was fetched for a target that is none any more.
 func (s *Service) tidy() {
 	for _, left := range []string{s.cfg.Install.staged(), s.cfg.Install.aside(), s.cfg.Install.farAside()} {
+		if left == s.cfg.Install.Path+".old" {
+			continue // clearFormer's: of this program there is none on Unix
+		}
 		if err := s.cfg.Install.remove(left); err != nil {
 			s.log.Warn("a file of an update was not removed", "error", err)
 		}
