@@ -118,6 +118,7 @@ func (o *office) wipe(meanwhile func()) {
 	o.t.Helper()
 	o.endSchedule()
 	o.balance()
+	o.collectStarts()
 	_ = os.Remove(o.path("gate"))
 	id := o.send("commands.pc."+pcID, 0, 1, doc{"script": "while ! [ -e '" + o.path("gate") + "' ]; do sleep 0.05; done"})
 	o.eventually(func() bool { return o.runs(id+"-") == 1 }, "it does not run")
@@ -131,4 +132,44 @@ func (o *office) wipe(meanwhile func()) {
 	o.createFleet()
 	o.put("agent_groups", pcID, doc{"groups": []string{"lab"}})
 	o.schedule()
+}
+
+// collectStarts reads the started events before they are wiped, and at the end.
+func (o *office) collectStarts() {
+	o.t.Helper()
+	stream, err := o.js.Stream(o.t.Context(), "EVENTS")
+	require.NoError(o.t, err)
+	state := stream.CachedInfo().State
+	for seq := state.FirstSeq; seq > 0 && seq <= state.LastSeq; seq++ {
+		m, err := stream.GetMsg(o.t.Context(), seq)
+		require.NoError(o.t, err)
+		e := decode(o.t, m.Data)
+		require.Equal(o.t, fmt.Sprintf("events.started.%s.%s", e["exec_id"], pcID), m.Subject)
+		o.begun[e["request_id"].(string)] = append(o.begun[e["request_id"].(string)], e)
+	}
+}
+
+// startsBalance compares the started events with the results: one for each execution
+// that ran, with the result's id and time, and none for any other.
+func (o *office) startsBalance() {
+	o.t.Helper()
+	o.collectStarts()
+	ran := map[string]bool{}
+	for _, c := range o.sent {
+		ran[c.id] = c.runs > 0
+	}
+	for id, all := range o.stored {
+		r := all[0]
+		if r["exec_id"] == nil || !ran[id] && r["manifest_id"] != "local" {
+			require.Empty(o.t, o.begun[id], "%s: %v", id, r)
+			continue
+		}
+		require.Len(o.t, o.begun[id], 1, "%s: %v", id, r)
+		for _, same := range []string{"result_id", "exec_id", "pc_id", "manifest_id", "started_at"} {
+			require.Equal(o.t, r[same], o.begun[id][0][same], id)
+		}
+	}
+	for id := range o.begun {
+		require.Contains(o.t, o.stored, id, "started, and no result")
+	}
 }

@@ -34,6 +34,7 @@ type office struct {
 
 	sent   []*order
 	stored map[string][]doc // results by request, all that were ever in the stream
+	begun  map[string][]doc // started events by request, see collectStarts
 
 	created int             // how often RESULTS was
 	taken   map[string]bool // messages of it
@@ -51,7 +52,7 @@ type order struct {
 
 func newOffice(t *testing.T) *office {
 	broker := jstest.NewBroker(t)
-	o := &office{t: t, broker: broker, cfg: newConfig(t, broker.URL()), dir: t.TempDir(), stored: map[string][]doc{}, taken: map[string]bool{}}
+	o := &office{t: t, broker: broker, cfg: newConfig(t, broker.URL()), dir: t.TempDir(), stored: map[string][]doc{}, begun: map[string][]doc{}, taken: map[string]bool{}}
 	o.cfg.Concurrency = 4
 	o.cfg.LogFile = filepath.Join(o.dir, "agent.log")
 	return o

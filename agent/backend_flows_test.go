@@ -88,8 +88,24 @@ func (o *office) kills() {
 	o.eventually(func() bool { return o.runs(id+"-") == 1 }, "it does not run")
 	require.NoError(o.t, o.nc.Publish("kill.x-kill", nil))
 	require.Contains(o.t, o.result(id)["stderr"], "kill.x-kill")
-	id = o.send("commands.pc."+pcID, -1, 1, doc{"timeout_secs": 1, "script": "sleep 1000"})
+	id = o.send("commands.pc."+pcID, -1, 1, doc{"exec_id": "x-late", "timeout_secs": 1, "script": "sleep 1000"})
 	require.Contains(o.t, o.result(id)["stderr"], "timeout after 1s")
+	id = o.send("commands.pc."+pcID, -1, 0, doc{"exec_id": "x-jitter", "jitter_secs": 1_000_000_000}) // in its wait before the start
+	o.eventually(func() bool { return o.agent.Status().Ledger.Accepted == 1 }, "it is not accepted")
+	require.NoError(o.t, o.nc.Publish("kill.x-jitter", nil))
+	require.Contains(o.t, o.result(id)["stderr"], "kill.x-jitter")
+}
+
+// leaves: what is for a group that the host has left is not for the host.
+func (o *office) leaves() {
+	o.t.Helper()
+	o.put("agent_groups", pcID, doc{"groups": []string{"side", "lab"}})
+	o.result(o.send("commands.group.side", 0, 1, doc{"exec_id": "x-side"}))
+	o.put("agent_groups", pcID, doc{"groups": []string{"next", "lab"}})
+	o.result(o.send("commands.group.next", 0, 1, doc{"exec_id": "x-next"})) // the change is known
+	require.NoError(o.t, o.nc.Publish("commands.group.side", []byte(
+		`{"id":"job","version":"1","request_id":"left","shell":"sh","script":"echo not-ours- >> `+o.path("counts")+`","timeout_secs":9}`)))
+	o.put("agent_groups", pcID, doc{"groups": []string{"lab"}})
 }
 
 // refuses drives everything that keeps a command from its start.
@@ -98,10 +114,11 @@ func (o *office) refuses() {
 	o.put("script_status", "revoked", "REVOKED")
 	o.put("script_current", "pinned", "2")
 	to := "commands.pc." + pcID
-	o.send(to, 126, 0, doc{"id": "revoked"})
-	o.send(to, 124, 0, doc{"id": "pinned"})
+	o.send(to, 126, 0, doc{"id": "revoked", "exec_id": "x-126"})
+	o.send(to, 126, 0, doc{"id": "revoked", "staleness": doc{"mode": "unchecked"}})
+	o.send(to, 124, 0, doc{"id": "pinned", "exec_id": "x-124"})
 	o.send(to, 0, 1, doc{"id": "pinned", "version": "2"})
-	o.send(to, 125, 0, doc{"deadline_at": "2020-01-01T00:00:00Z"})
+	o.send(to, 125, 0, doc{"exec_id": "x-125", "deadline_at": "2020-01-01T00:00:00Z"})
 	o.send(to, 0, 1, doc{"deadline_at": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)})
 	id := o.send(to, 0, 1, doc{"staleness": doc{"mode": "strict", "max_cache_age": "0s"}})
 	o.result(id)
@@ -113,7 +130,7 @@ func (o *office) refuses() {
 func (o *office) strictInAnOutage() {
 	o.t.Helper()
 	o.fillSlots()
-	o.send("commands.pc."+pcID, 127, 0, doc{"staleness": doc{"mode": "strict", "max_cache_age": "0s"}})
+	o.send("commands.pc."+pcID, 127, 0, doc{"exec_id": "x-127", "staleness": doc{"mode": "strict", "max_cache_age": "0s"}})
 	o.eventually(func() bool { return o.agent.Status().Commands.Waiting == 1 }, "the strict one does not wait")
 	o.broker.Kill()
 	o.eventually(func() bool { return !o.agent.Status().Connected }, "the loss of the connection is not noticed")

@@ -63,6 +63,50 @@ func (o *office) emits() {
 	id := o.send("commands.pc."+pcID, 0, 1, doc{"emit": doc{"type": "events"}, "script": "cat <<'X'\n" + line + "\n\nX"})
 	require.Empty(o.t, o.result(id)["stdout"])
 	o.eventually(func() bool { return o.observed("logon") == 1 }, "the event is not stored")
+	id = o.send("commands.pc."+pcID, 3, 1, doc{"emit": doc{"type": "events"}, "script": "cat <<'X'\n" + line + "\nX\nexit 3"})
+	require.Equal(o.t, line+"\n", o.result(id)["stdout"], "a script that fails reports nothing")
+	require.Equal(o.t, 1, o.observed("logon"))
+}
+
+// emitsInAnOutage has a script report while the broker is away; what it reported, its
+// start and its result are there when the broker is back.
+func (o *office) emitsInAnOutage() {
+	o.t.Helper()
+	_ = os.Remove(o.path("gate"))
+	line := `{"pc_id":"whoever","at":"2031-03-04T04:59:30Z","kind":"resume","source":"winlog:System"}`
+	id := o.send("commands.pc."+pcID, 0, 1, doc{
+		"exec_id": "x-outage", "emit": doc{"type": "events"},
+		"script": "while ! [ -e '" + o.path("gate") + "' ]; do sleep 0.05; done; cat <<'X'\n" + line + "\nX",
+	})
+	o.eventually(func() bool { return o.runs(id+"-") == 1 }, "it does not run")
+	o.broker.Kill()
+	o.openGate()
+	o.eventually(func() bool {
+		s := o.agent.Status()
+		return s.Results.Pending == 1 && s.Observations.Pending == 1
+	}, "the result and the event are not kept")
+	o.stop()
+	o.startAgent()
+	o.broker.Start()
+	o.back()
+	require.Empty(o.t, o.result(id)["stdout"])
+	o.eventually(func() bool { return o.observed("resume") == 1 }, "the event is not stored")
+}
+
+// edits: a schedule that is switched off rests, one that is switched on again fires, and
+// what it runs is what the job is now.
+func (o *office) edits() {
+	o.t.Helper()
+	off := localSchedule("* * * * * *")
+	off["enabled"] = false
+	o.put("schedules", "often", off)
+	o.eventually(func() bool { return agent.LocalSchedules(o.agent).Armed == 0 }, "the schedule goes on")
+	job := localJob(o.path("counts"))
+	job["version"] = "2"
+	job["execute"].(doc)["script"] = fmt.Sprintf("echo local >> '%s'; echo edited >> '%s'", o.path("counts"), o.path("counts"))
+	o.put("jobs", "local", job)
+	o.put("schedules", "often", localSchedule("* * * * * *"))
+	o.eventually(func() bool { return o.runs("edited") > 0 }, "the job stays as it was")
 }
 
 // observed counts the observations of a kind.

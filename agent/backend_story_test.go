@@ -3,6 +3,7 @@
 package agent_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,20 +20,23 @@ func TestABackendDrivesEveryFlowThroughEveryRestart(t *testing.T) {
 	o.connect()
 	ready(t, o.agent) // before there is a stream
 	o.createFleet()
-	for _, flow := range []func(){o.runsAdHoc, o.executes, o.kills, o.refuses, o.layers, o.objects, o.emits, o.answers} {
+	for _, flow := range []func(){o.runsAdHoc, o.executes, o.leaves, o.kills, o.refuses, o.layers, o.objects, o.emits, o.answers} {
 		flow()
 	}
 	o.strictInAnOutage()
 	o.broker.Start()
 	o.back()
+	o.emitsInAnOutage()
 	o.schedule()
 	o.oneEach()
 	o.restartInEveryOrder()
+	o.edits()
 	o.wipeInEveryOrder()
 	o.kills()
 	o.answers()
 	o.endSchedule()
 	o.balance()
+	o.startsBalance()
 	require.Zero(t, o.runs("not-ours-"))
 	require.Equal(t, []string{"agent_replay_PC-1"}, o.consumers("EXEC"))
 	t.Logf("%d commands and %d runs of a local schedule: one result each", len(o.sent), o.localRuns())
@@ -47,7 +51,7 @@ func (o *office) oneEach() {
 func (o *office) sendEach() (ids []string) {
 	o.t.Helper()
 	for _, subject := range []string{"commands.pc." + pcID, "commands.group.lab", "commands.all"} {
-		ids = append(ids, o.send(subject, 0, 1, nil))
+		ids = append(ids, o.send(subject, 0, 1, doc{"exec_id": fmt.Sprint("x-each-", len(o.sent))}))
 	}
 	return ids
 }

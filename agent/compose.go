@@ -69,7 +69,7 @@ type parts struct {
 // runs yet. On an error everything that was opened is closed again.
 func (a *Agent) compose() (*parts, error) {
 	p := &parts{beat: supervise.NewBeat(), arrivals: make(chan delivery.Delivery, 64), report: a.newReport()}
-	for _, step := range []func(*parts) error{a.openState, a.connect, a.openBoxes} {
+	for _, step := range []func(*parts) error{a.openState, a.connect, a.openLedger, a.openBoxes} { // the broker answers while the disk does
 		if err := step(p); err != nil {
 			return nil, errors.Join(err, p.close())
 		}
@@ -96,6 +96,10 @@ func (a *Agent) openState(p *parts) (err error) {
 	if err := os.RemoveAll(p.dir.Path(stagingFolder)); err != nil {
 		a.log.Warn("scripts that the last run had staged were not removed", "error", err)
 	}
+	return nil
+}
+
+func (a *Agent) openLedger(p *parts) (err error) {
 	folder := p.dir.Path("ledger")
 	var torn int
 	p.ledger, torn, err = command.OpenLedger(a.opts.fs, folder, a.cfg.ID, a.opts.now)

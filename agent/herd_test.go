@@ -67,7 +67,7 @@ func TestAHerd(t *testing.T) {
 	requireAtMost(t, 14, command)
 	requireAtMost(t, 45, restart)
 	requireAtMost(t, 70, wipe)
-	require.LessOrEqual(t, mean(rest.requests), restRate*herdRest.Seconds(), rest.name)
+	require.LessOrEqual(t, mean(rest.requests), restRate*herdRest.Seconds(), "%s; TestAnAgentAtRest looks for hours", rest.name)
 	for _, e := range []herdEvent{command, restart} {
 		require.LessOrEqual(t, e.syncs, int64(6*n), "%s: a command is three lines in the ledger, and a result with its folder", e.name)
 	}

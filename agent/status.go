@@ -158,7 +158,7 @@ func (a *Agent) Status() Status {
 	s.Inventory = p.inventoryStatus()
 	s.Updates = p.updateStatus()
 	s.Resources, s.Unlisted = resources(p.report.board)
-	s.Resources = append(p.connectionFailure(s.Since), s.Resources...)
+	s.Resources = append(p.connectionResources(s.Since), s.Resources...)
 	if p.report.scopes != nil {
 		s.Settings = p.report.scopes()
 	}

@@ -58,8 +58,12 @@ func (s Status) Problems() []Problem {
 	return found
 }
 
-// connectionName is the resource that the connection reports its errors as.
-const connectionName = "connection"
+const (
+	// connectionName is the resource that the connection reports its errors as.
+	connectionName = "connection"
+	// subscriptionsName stands for those that the broker refuses for their number.
+	subscriptionsName = "subscriptions"
+)
 
 func (s Status) connectionProblems() []Problem {
 	if s.Connected {
@@ -69,16 +73,24 @@ func (s Status) connectionProblems() []Problem {
 	if len(s.Servers) > 0 {
 		p.Text += ", tries " + strings.Join(s.Servers, ", ")
 	}
-	p.Advice = "check the address, the network and the broker; the agent goes on trying"
+	p.Advice = connectionAdvice(Resource{})
 	for _, r := range s.Resources {
 		if r.Name == connectionName && r.Error != "" {
 			p.Error = r.Error
-			if r.Reason == string(health.Denied) {
-				p.Advice = "check the credentials; new ones count at the next attempt"
-			}
+			p.Advice = connectionAdvice(r)
 		}
 	}
 	return []Problem{p}
+}
+
+func connectionAdvice(r Resource) string {
+	switch {
+	case r.Reason == string(health.Denied):
+		return "check the credentials; new ones count at the next attempt"
+	case strings.HasPrefix(r.Error, "credentials: "):
+		return "mend what the error names; it is read again at the next attempt, and nothing is sent before"
+	}
+	return "check the address, the network and the broker; the agent goes on trying"
 }
 
 func (s Status) storageProblems() []Problem {
@@ -137,6 +149,11 @@ func (r Resource) isDispensable() bool {
 
 func resourceProblem(r Resource) Problem {
 	p := Problem{What: r.Name, Since: r.WaitingSince, Text: "is waited for", Error: r.Error}
+	if r.Name == subscriptionsName {
+		p.Text = "are refused, because there are too many: some commands, requests or replies are not heard"
+		p.Advice = "raise the limit of subscriptions of the broker or of the agents' account; the agent asks again within 16 minutes"
+		return p
+	}
 	kind, name, _ := strings.Cut(r.Name, " ")
 	if kind == "consumer" && r.Reason == string(health.Missing) {
 		kind = "stream"

@@ -36,19 +36,26 @@ func serverNames(servers []string) []string {
 	return names
 }
 
-// connectionFailure is why a connection of our own is not there.
-func (p *parts) connectionFailure(since time.Time) []Resource {
+// connectionResources are what a connection of our own tells: why it is not there, and
+// that it is not heard as a whole.
+func (p *parts) connectionResources(since time.Time) (found []Resource) {
 	if p.own == nil {
 		return nil
 	}
-	err := p.own.LastFailure()
-	if err == nil {
-		return nil
+	if err := p.own.LastFailure(); err != nil {
+		found = append(found, failedResource(connectionName, since, err))
 	}
-	return []Resource{{
-		Name: connectionName, WaitingSince: since,
+	if since, err := p.own.Crowded(); err != nil {
+		found = append(found, failedResource(subscriptionsName, since, err))
+	}
+	return found
+}
+
+func failedResource(name string, since time.Time, err error) Resource {
+	return Resource{
+		Name: name, WaitingSince: utc(since),
 		Error: health.Line(err.Error(), health.MaxError), Reason: string(health.ReasonOf(err)),
-	}}
+	}
 }
 
 func ledgerStatus(counts command.Counts, failure command.Failure) LedgerStatus {

@@ -59,6 +59,10 @@ const (
 // The new one begins where cfg says: what was acked may come again, and with DeliverNewPolicy what waited does not come.
 // This needs a js with the methods Consumer and DeleteConsumer of jetstream.JetStream.
 //
+// nats.go takes a message without data that has a header Status for an answer of the server. One that says that the pull was
+// bad, or that the consumer is gone, makes Consume take messages one at a time, with one warning, until no such message has
+// come for two ack waits; it is never handed on, and stays with the consumer.
+//
 // A nil error of handle says that the message is settled, or that handle's side will settle it. An error gives it back:
 // the server delivers it again after the pause that the backoff has for this number of deliveries. handle may block; its
 // context is ctx. After the end of ctx it is not called any more, and messages that wait for it are given back, which may
@@ -81,9 +85,7 @@ func Consume(ctx context.Context, js ConsumerSource, stream string, cfg Consumer
 		if handled || time.Since(opened) >= soundAfter {
 			c.failures = 0
 		}
-		if errors.Is(err, jetstream.ErrConsumerDeleted) {
-			c.removed = time.Now()
-		}
+		c.learn(err)
 		if err := c.breathe(ctx, err); err != nil {
 			return &endedError{c.what(), err, nil}
 		}
@@ -106,6 +108,10 @@ type consumption struct {
 	deletions int       // by Consume itself
 	mayDelete time.Time // not before
 	unstored  bool      // said that the server cannot store the consumer
+
+	created   time.Time // of the consumer that was opened last
+	deletedOf time.Time // the same of the one that was said to be deleted; zero: none was
+	singly    bool      // messages are taken one at a time
 }
 
 func (c *consumption) what() string { return "consumer " + c.stream + "/" + c.name }
@@ -124,10 +130,14 @@ func (c *consumption) session(ctx context.Context) (handled bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	c.meet(consumer.CachedInfo())
 	reading, end := context.WithCancelCause(ctx)
 	stop := w.start(reading, end, consumer.CachedInfo())
 	defer stop()
 	defer end(nil)
+	if c.singly {
+		return c.readSingly(ctx, reading, consumer)
+	}
 	it, err := consumer.Messages(c.pull(consumer.CachedInfo())...)
 	if err != nil {
 		return false, classify(fmt.Errorf("pull from %s: %w", c.what(), err))
@@ -139,14 +149,18 @@ func (c *consumption) session(ctx context.Context) (handled bool, err error) {
 // pull keeps to the limits of the consumer, which may be the server's or the account's: a pull that goes beyond them gets
 // no answer that nats.go would tell.
 func (c *consumption) pull(info *jetstream.ConsumerInfo) []jetstream.PullMessagesOpt {
-	batch, expiry := DefaultPullBatch, pullExpiry
+	batch := DefaultPullBatch
 	if info != nil && info.Config.MaxRequestBatch > 0 {
 		batch = min(batch, info.Config.MaxRequestBatch)
 	}
+	return append([]jetstream.PullMessagesOpt{jetstream.PullMaxMessages(batch), jetstream.PullExpiry(c.expiry(info))}, c.o.pull...)
+}
+
+func (c *consumption) expiry(info *jetstream.ConsumerInfo) time.Duration {
 	if info != nil && info.Config.MaxRequestExpires > 0 {
-		expiry = max(min(expiry, info.Config.MaxRequestExpires), time.Second) // the least of nats.go
+		return max(min(pullExpiry, info.Config.MaxRequestExpires), time.Second) // the least of nats.go
 	}
-	return append([]jetstream.PullMessagesOpt{jetstream.PullMaxMessages(batch), jetstream.PullExpiry(expiry)}, c.o.pull...)
+	return pullExpiry
 }
 
 // read hands messages on until reading ends, and then what had arrived by then.
@@ -242,7 +256,7 @@ func (c *consumption) breathe(ctx context.Context, reason error) error {
 	var changed <-chan struct{}
 	wait := c.o.spread()
 	switch {
-	case isAny(reason, errReconnected, errElected, errConfigChanged, errAskAgain):
+	case isAny(reason, errReconnected, errElected, errConfigChanged, errAskAgain, errCalm):
 	default:
 		if c.failures++; c.failures > 1 {
 			wait = c.o.backoff.Jittered(c.failures - 1)

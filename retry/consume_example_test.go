@@ -16,7 +16,7 @@ import (
 // A worker that may be started before its stream exists, and outlives whatever happens to stream, consumer and broker.
 func ExampleConsume() {
 	ctx := context.Background()
-	nc, err := nats.Connect(nats.DefaultURL, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
+	nc, err := nats.Connect(nats.DefaultURL, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func ExampleConsume() {
 // A download that outlives the broker. What is in the file counts only after the nil error.
 func ExampleReadObject() {
 	ctx := context.Background()
-	nc, err := nats.Connect(nats.DefaultURL, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
+	nc, err := nats.Connect(nats.DefaultURL, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort())
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -3,7 +3,7 @@
 // to the broker: restarts, lost data, deleted and re-created buckets and consumers, frozen processes, cut connections,
 // refused subjects. A program that uses it can be started before its broker and goes on by itself after every outage.
 //
-//	nc, err := nats.Connect(url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
+//	nc, err := nats.Connect(url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort())
 //	...
 //	transport := retry.FromNATS(nc)
 //	err = retry.WatchKV(ctx, retry.NewKVReader(transport), "settings", retry.FixedKeys("global", "hosts.me"),
@@ -34,6 +34,22 @@
 // The silent rows are the costly ones: a watcher whose bucket had 5,000 revisions stays deaf for 5,000 writes to the new one,
 // and nothing tells. A frozen broker is noticed by pings only, by default after four minutes: set nats.PingInterval. A
 // request that the server refuses for want of permission is not answered at all.
+//
+// # What ends a connection
+//
+// A connection that is closed is never opened again, neither by nats.go nor here: what waits or reads on it returns
+// nats.ErrConnectionClosed, marked permanent, and a program has to connect anew. Its owner closes it, and so does nats.go:
+//
+//   - after 60 attempts at a server, and at the first one if it fails, unless the options above say otherwise;
+//   - when a server has refused the credentials twice in a row, as while they are changed, without nats.IgnoreAuthErrorAbort;
+//   - when a server that is connected to reports an error that nats.go does not know, whatever the options. Observed with
+//     "Maximum Payload Violation": a reload with a smaller max_payload is not told to clients, and the next message above it
+//     ends the connection of who sends it; and with "maximum control line exceeded", for a subject too long for
+//     max_control_line.
+//
+// And a connection that stands may be deaf: subscriptions above a limit on their number (max_subscriptions, or that of the
+// account) are refused without a subject, also the one for replies, and are not taken up when there is room. The connection's
+// error handler gets nats.ErrMaxSubscriptionsExceeded; nats.Conn.ForceReconnect asks for all of them again.
 //
 // # Watching a bucket
 //
@@ -102,6 +118,10 @@
 // configuration (a refusal, a missing permission, silence) is read as it is, and asked for again; for that Consume needs to
 // publish to $JS.API.CONSUMER.INFO.<stream>.<consumer>. When Consume ends it gives back what it has pulled and not handed on,
 // so that whoever reads on need not wait for the ack wait.
+//
+// A stored message without data whose headers look like an answer of the server (Status: 400) is taken for one by nats.go, which
+// drops what was pulled with it. Consume then takes messages one at a time, with one warning, until none has come for two ack
+// waits, so that such a message keeps back nothing but itself.
 //
 // A deleted consumer is made again 2 s later. nats-server 2.15 tells of the deletion before it has removed the consumer's
 // folder, which takes it up to a second; one of the same name that is made meanwhile loses its folder to that. Such a

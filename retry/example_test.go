@@ -17,7 +17,7 @@ import (
 // A program that needs a bucket and may be started before the broker, and before anybody has made the bucket.
 func Example() {
 	ctx := context.Background()
-	nc, err := nats.Connect(nats.DefaultURL, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
+	nc, err := nats.Connect(nats.DefaultURL, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort())
 	if err != nil {
 		log.Fatal(err) // a URL or an option that makes no sense: an absent broker is not an error here
 	}

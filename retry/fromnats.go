@@ -17,8 +17,8 @@ type natsTransport struct {
 // FromNATS is called: a goroutine follows the connection's state and ends when the connection is closed, as the goroutines of
 // nats.go do. The connection stays the caller's: its handlers keep working, and nothing here closes it.
 //
-// Connect with nats.RetryOnFailedConnect(true) and nats.MaxReconnects(-1), or the connection gives up where this package
-// does not. State counts a draining connection as connected until it is closed. FromNATS waits for the state of a connection that
+// Connect with nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1) and nats.IgnoreAuthErrorAbort(), or the connection
+// gives up where this package does not. State counts a draining connection as connected until it is closed. FromNATS waits for the state of a connection that
 // is just blocked by a write for 2 s at most; it counts as down until it can tell.
 //
 // Subscribe keeps nats.go's limit of 64 MiB of waiting messages beside the limit on their number, which must be at least 1

@@ -76,6 +76,9 @@ func (k *kvRead) page(ctx context.Context, g directGet) (last uint64, left int, 
 		if errors.Is(err, errEndOfBatch) {
 			return endOfPage(reply, g.Sequence, last)
 		}
+		if err != nil && last > 0 { // what was read is not all: it is no view
+			return 0, 0, fmt.Errorf("%w: %v in the middle of a batch", errReply, err) //nolint:errorlint // nobody may take it for the end
+		}
 		if err != nil {
 			return 0, 0, err
 		}

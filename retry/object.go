@@ -28,7 +28,8 @@ const chunkTimeout = 30 * time.Second
 // number and SHA-256 of the bytes are as described. Until then nothing that was written may be used.
 //
 // begin gets the description before the first byte, and returns where to write; its error ends the read and is returned,
-// marked as permanent. It is called again, for a new beginning, when the object was replaced while it was read.
+// marked as permanent. It is called again, for a new beginning, when the object was replaced while it was read: at once the
+// first time, then after the pauses of WithBackoff.
 //
 // Each chunk is one request with a deadline of its own, 30 s (WithAttemptTimeout), tried again as Forever does. A broker that
 // dies midway, with or without its data, a lost reply or a frozen connection therefore cost the chunk that was on its way,
@@ -44,7 +45,7 @@ func ReadObject(ctx context.Context, src ObjectReader, bucket, name string,
 	opts = append([]Option{WithAttemptTimeout(chunkTimeout)}, opts...)
 	r := &objectRead{src: src, bucket: bucket, name: name, begin: begin, opts: opts, o: newOptions(opts)}
 	var incomplete string // object that has lost a chunk
-	for {
+	for replaced := 1; ; {
 		if err := r.describe(ctx); err != nil {
 			return nil, err
 		}
@@ -56,6 +57,10 @@ func ReadObject(ctx context.Context, src ObjectReader, bucket, name string,
 			return r.info, nil
 		case errors.Is(err, jetstream.ErrMsgNotFound):
 			incomplete = r.info.NUID // or it was replaced: the description tells
+			if err := r.calm(ctx, replaced); err != nil {
+				return nil, err
+			}
+			replaced++
 		case !errors.Is(err, jetstream.ErrBucketNotFound):
 			return nil, err
 		}
@@ -148,6 +153,24 @@ func (r *objectRead) copy(ctx context.Context) (err error) {
 	}
 	if !bytes.Equal(r.digest.Sum(nil), want) {
 		return r.fail(fmt.Errorf("%w: %w", ErrObjectDamaged, jetstream.ErrDigestMismatch))
+	}
+	return nil
+}
+
+// errReplaced is why a read that begins anew waits.
+var errReplaced = errors.New("it was replaced again while it was read")
+
+// calm pauses, the longer the more often the object was replaced: who writes faster than this reads would else be raced with
+// for ever. The first time costs nothing.
+func (r *objectRead) calm(ctx context.Context, replaced int) error {
+	if replaced < 2 {
+		return nil
+	}
+	wait := r.o.backoff.Jittered(replaced - 1)
+	p := progress{what: r.what(), log: r.o.log, onAttempt: r.o.onAttempt, failures: replaced - 2}
+	p.failed(ctx, errReplaced, wait)
+	if _, err := r.o.pause(ctx, wait, nil); err != nil {
+		return &endedError{r.what(), err, errReplaced}
 	}
 	return nil
 }

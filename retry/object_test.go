@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -333,3 +334,44 @@ func TestReadObjectEndsWithItsContext(t *testing.T) {
 }
 
 func encoded(name string) string { return base64.URLEncoding.EncodeToString([]byte(name)) }
+
+// replacedForEver is an object that is replaced whenever somebody has begun to read it.
+type replacedForEver struct{ described int }
+
+func (r *replacedForEver) ObjectInfo(context.Context, string, string) (*jetstream.ObjectInfo, error) {
+	r.described++
+	return &jetstream.ObjectInfo{NUID: fmt.Sprint(r.described), Size: 2}, nil
+}
+
+func (r *replacedForEver) ObjectChunk(_ context.Context, _, _ string, from uint64) (retry.ObjectChunk, error) {
+	if from > 1 {
+		return retry.ObjectChunk{}, jetstream.ErrMsgNotFound
+	}
+	return retry.ObjectChunk{Data: []byte("x"), Sequence: 1}, nil
+}
+
+func TestReadObjectDoesNotRaceWithAWriter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		src, began, told := &replacedForEver{}, time.Now(), 0
+		var second time.Duration
+		_, err := retry.ReadObject(ctx, src, "o", "x", func(*jetstream.ObjectInfo) (io.Writer, error) {
+			require.Less(t, src.described, 1000)
+			if src.described == 2 {
+				second = time.Since(began)
+			}
+			return io.Discard, nil
+		}, retry.WithOnAttempt(func(a retry.Attempt) {
+			if a.Wait > 0 {
+				told++
+			}
+		}))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorContains(t, err, "replaced")
+		require.Zero(t, second, "once is no race")
+		require.InDelta(t, 20, src.described, 8, "as often as the default pauses let it")
+		require.Equal(t, src.described-1, told)
+	})
+}

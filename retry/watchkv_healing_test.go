@@ -323,7 +323,7 @@ func TestWatchKVDoesNotGrowOverRestarts(t *testing.T) {
 	for n := range restarts / 10 {
 		round(n)
 	}
-	goroutines, subscriptions := marked(t), nc.NumSubscriptions()
+	goroutines, subscriptions, heap := marked(t), nc.NumSubscriptions(), settled()
 	sent := len(w.src.sent())
 	for n := restarts / 10; n < restarts; n++ {
 		round(n)
@@ -331,9 +331,11 @@ func TestWatchKVDoesNotGrowOverRestarts(t *testing.T) {
 	sent = len(w.src.sent()) - sent
 	require.Eventually(t, func() bool { return marked(t) <= goroutines }, generous, 10*time.Millisecond, "goroutines: %d → %d", goroutines, marked(t))
 	require.Equal(t, subscriptions, nc.NumSubscriptions())
+	var after uint64
+	require.Eventually(t, func() bool { after = settled(); return after < heap+8<<20 }, generous, time.Second, "heap: %d KiB and then too much, of this test and those beside it", heap>>10)
 	stream, err := js.Stream(within(t), "KV_settings")
 	require.NoError(t, err)
 	require.Zero(t, stream.CachedInfo().State.Consumers)
-	t.Logf("%d restarts: goroutines %d → %d, %d subscriptions, %d requests in the last %d", restarts, goroutines, marked(t), subscriptions, sent, restarts-restarts/10)
+	t.Logf("%d restarts: goroutines %d → %d, heap %d → %d KiB, %d subscriptions, %d requests in the last %d", restarts, goroutines, marked(t), heap>>10, after>>10, subscriptions, sent, restarts-restarts/10)
 	require.LessOrEqual(t, sent, 8*(restarts-restarts/10))
 }

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -17,11 +18,17 @@ const (
 	inactive = 30 * 24 * time.Hour
 )
 
+// unreadGroups is the key of the consumer's metadata with the groups, separated by
+// blanks, that it has taken in while it stood and whose newest command has no owner
+// yet. It comes and goes in the same update as the filters, so that the next run
+// knows whatever this one dies of.
+const unreadGroups = "kanade_unread_groups"
+
 // consumerConfig describes the durable consumer of this host. Its name is the
 // contract's: under another name a week of commands would be replayed.
-func consumerConfig(pcID string, groups []string) jetstream.ConsumerConfig {
+func consumerConfig(pcID string, groups, unread []string) jetstream.ConsumerConfig {
 	name := wire.ReplayConsumer(pcID)
-	return jetstream.ConsumerConfig{
+	cfg := jetstream.ConsumerConfig{
 		Name:              name,
 		Durable:           name,
 		DeliverPolicy:     jetstream.DeliverLastPerSubjectPolicy,
@@ -32,4 +39,8 @@ func consumerConfig(pcID string, groups []string) jetstream.ConsumerConfig {
 		ReplayPolicy:      jetstream.ReplayInstantPolicy,
 		InactiveThreshold: inactive,
 	}
+	if len(unread) > 0 {
+		cfg.Metadata = map[string]string{unreadGroups: strings.Join(unread, " ")}
+	}
+	return cfg
 }

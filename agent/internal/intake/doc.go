@@ -17,7 +17,8 @@
 // subject is read, because one that was sent just before comes over neither. That
 // one is handed on as a replayed one if it was sent since the host is a member, or
 // up to [JoinWindow] before that; where nobody says since when the host is a
-// member, up to [JoinWindow] before the join. By the broker's clock both; whether it
+// member, up to [JoinWindow] before the join. A membership is as old as the first row
+// that this run has seen it in. By the broker's clock both; whether it
 // is past its deadline is for who admits it to say. A command for a group that was
 // left is not handed on from that moment, whichever way it came. Names that cannot
 // stand in a subject are left out, and so is what goes beyond 256 groups; both with
@@ -28,6 +29,20 @@
 //
 // What was sent to a group while the host was away, before it was a member, may be
 // replayed: the filter counts from where the consumer is in the stream.
+//
+// # A run that is killed
+//
+// What is still to be read is known to the next run, whatever this one dies of: the
+// consumer has its filters, and in its metadata (kanade_unread_groups) the groups among
+// them whose newest command has no owner yet. A run looks at both, by one request, before
+// it changes anything, and reads the groups that the consumer did not have, and those in
+// the metadata. A join costs a second update of the consumer for that, when all that were
+// joined are read. A command that is let go because its group was left stays with the
+// server until the consumer has followed, for up to 10 s more.
+//
+// Where nobody says what the consumer was (four attempts, half a minute, or at once where
+// the role may not ask), the newest command of every group is read: who admits it knows
+// those that were done.
 //
 // # A consumer that the broker does not change
 //

@@ -211,6 +211,7 @@ func TestWhatIsOnItsWayForAGroupThatWasLeftIsNotHandedOn(t *testing.T) {
 			require.Fail(t, "handed on", "%+v", d)
 		default:
 		}
+		time.Sleep(nakDelay)
 		c, err := fake.JetStream().Consumer(t.Context(), wire.StreamExec, wire.ReplayConsumer(pcID))
 		require.NoError(t, err)
 		require.Zero(t, c.CachedInfo().NumAckPending, "it was acked: it is nobody's any more")

@@ -173,7 +173,7 @@ func TestACommandForAnotherHostIsAckedAndForgotten(t *testing.T) {
 		// The reference release's consumer takes everything; its update fails here.
 		b.fake.Fail(jstest.OpConsumer, errors.New("no permission"), 1)
 		b.createStream()
-		cfg := consumerConfig(pcID, nil)
+		cfg := consumerConfig(pcID, nil, nil)
 		cfg.FilterSubjects = []string{wire.CommandsFilter()}
 		time.Sleep(time.Minute)
 		_, err := b.fake.JetStream().UpdateConsumer(t.Context(), wire.StreamExec, cfg)

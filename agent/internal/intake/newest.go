@@ -65,7 +65,10 @@ func (r *Replay) readJoin(ctx context.Context, group string) error {
 			err = r.handOver(ctx, m)
 		}
 		switch {
-		case errors.Is(err, errLeft), err == nil, ctx.Err() != nil:
+		case err == nil:
+			r.joins.read(group)
+			return nil
+		case errors.Is(err, errLeft), ctx.Err() != nil:
 			return err
 		case !errors.Is(err, errAgain):
 			r.Logger.Warn("what was sent to a group just before this host has joined it may be missing", "group", group, "error", err)
@@ -90,19 +93,13 @@ func (r *Replay) isMember(group string) bool {
 func (r *Replay) newest(ctx context.Context, group string) (*jetstream.RawStreamMsg, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if t, ok := r.Transport.(denialNotifier); ok {
-		defer t.OnDenied(func(d retry.Denial) {
-			if !d.Subscribe && readsCommands(d.Subject) {
-				cancel(d.Err)
-			}
-		})()
-	}
+	defer r.onDenied(cancel, readsCommands)()
 	subject := wire.CommandsGroup(group)
 	m, err := retry.Forever(ctx, "newest message of "+subject, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
 		if !r.isMember(group) {
 			return nil, retry.Permanent(errLeft)
 		}
-		return r.lastOf(ctx, subject)
+		return r.lastOf(ctx, group)
 	}, retry.WithTransport(r.Transport), retry.WithLogger(r.Logger))
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return nil, cause
@@ -118,7 +115,8 @@ func readsCommands(subject string) bool {
 }
 
 // lastOf takes two requests: one says what time it is at the broker.
-func (r *Replay) lastOf(ctx context.Context, subject string) (*jetstream.RawStreamMsg, error) {
+func (r *Replay) lastOf(ctx context.Context, group string) (*jetstream.RawStreamMsg, error) {
+	subject := wire.CommandsGroup(group)
 	stream, err := r.JetStream.Stream(ctx, wire.StreamExec)
 	if err != nil {
 		return nil, err
@@ -130,7 +128,7 @@ func (r *Replay) lastOf(ctx context.Context, subject string) (*jetstream.RawStre
 	if err != nil {
 		return nil, err
 	}
-	if from := r.joinedFrom(stream.CachedInfo().TimeStamp); m.Time.Before(from) {
+	if from := r.joinedFrom(group, stream.CachedInfo().TimeStamp); m.Time.Before(from) {
 		r.Logger.Info("the newest command of a group is older than the membership and is left out",
 			"subject", subject, "sent", m.Time, "from", from)
 		return nil, nil
@@ -139,16 +137,14 @@ func (r *Replay) lastOf(ctx context.Context, subject string) (*jetstream.RawStre
 }
 
 // joinedFrom is since when commands of a group that was just joined count. The
-// clocks of two servers differ, and what is known of the membership is its last
+// clocks of two servers differ, and what is known of the membership may be its last
 // change.
-func (r *Replay) joinedFrom(now time.Time) time.Time {
+func (r *Replay) joinedFrom(group string, now time.Time) time.Time {
 	if now.IsZero() { // a server before 2.10 does not say
 		now = time.Now()
 	}
-	if r.MemberSince != nil {
-		if since := r.MemberSince(); !since.IsZero() && since.Before(now) {
-			now = since
-		}
+	if since := r.joins.memberSince(group); !since.IsZero() && since.Before(now) {
+		now = since
 	}
 	return now.Add(-JoinWindow)
 }

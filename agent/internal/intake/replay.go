@@ -47,13 +47,15 @@ const (
 // Run keeps the replay going until ctx ends: it waits for the stream and the
 // consumer for as long as it takes, and opens them again when they vanish.
 func (r *Replay) Run(ctx context.Context) error {
-	r.awaitGroups(ctx)
 	r.joins.wake = make(chan struct{}, 1)
 	ctx, cancel := context.WithCancel(ctx)
-	var reading sync.WaitGroup
-	reading.Go(func() { r.readJoins(ctx) })
-	defer reading.Wait()
+	var beside sync.WaitGroup
+	beside.Go(func() { r.followGroups(ctx) })
+	defer beside.Wait()
 	defer cancel()
+	r.recall(ctx)
+	r.awaitGroups(ctx)
+	beside.Go(func() { r.readJoins(ctx) })
 	err := retry.Consume(ctx, r.JetStream, wire.StreamExec, r.config, r.receive, r.options()...)
 	return fmt.Errorf("intake: replay: %w", err)
 }
@@ -106,9 +108,33 @@ func (r *Replay) awaitGroups(ctx context.Context) {
 // config is what the consumer is to be. Retry asks right before each attempt to
 // make it.
 func (r *Replay) config() (jetstream.ConsumerConfig, <-chan struct{}) {
-	groups, changed := r.Groups.ask()
-	r.joins.ask(groups)
-	return consumerConfig(r.PCID, groups), changed
+	changed := r.joins.watch() // first
+	groups, _ := r.members()
+	return consumerConfig(r.PCID, groups, r.joins.ask(groups)), changed
+}
+
+// followGroups tells who watches config of each change of the groups, until ctx ends.
+func (r *Replay) followGroups(ctx context.Context) {
+	for {
+		_, changed := r.members()
+		r.joins.announce() // also the first time: they may have changed before
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+	}
+}
+
+// members are the groups, of which it notes since when the host is in them.
+func (r *Replay) members() (groups []string, changed <-chan struct{}) {
+	groups, changed = r.Groups.ask()
+	var put time.Time
+	if r.MemberSince != nil {
+		put = r.MemberSince()
+	}
+	r.joins.note(groups, put)
+	return groups, changed
 }
 
 // receive hands a command on, as long as it is one for this host: the groups may
@@ -138,8 +164,9 @@ var errTwin = errors.New("intake: the command is for another host that shares th
 
 // decline forgets a command for others: the consumer of the reference release
 // takes every one, and a group may just have been left. It comes again if the host
-// is a member once more before the consumer knows. Decline gives back what another
-// host with the same consumer waits for.
+// is a member once more before the consumer knows; that the server forgets it waits
+// for the consumer, for whoever runs next. Decline gives back what another host with
+// the same consumer waits for.
 func (r *Replay) decline(msg jetstream.Msg) error {
 	other, ok := wire.CommandPCID(msg.Subject())
 	if ok && other != r.PCID && wire.ReplayConsumer(other) == wire.ReplayConsumer(r.PCID) {
@@ -149,8 +176,13 @@ func (r *Replay) decline(msg jetstream.Msg) error {
 		})
 		return errTwin
 	}
-	r.settle(msg, delivery.Ack)
-	if group, ok := strings.CutPrefix(msg.Subject(), groupPrefix); ok {
+	group, ok := strings.CutPrefix(msg.Subject(), groupPrefix)
+	if ok && r.joins.has(group) {
+		r.settle(msg, delivery.Nak)
+	} else {
+		r.settle(msg, delivery.Ack)
+	}
+	if ok {
 		r.joins.owe(group)
 	}
 	return nil

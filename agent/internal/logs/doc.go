@@ -7,6 +7,8 @@
 //     were asked for.
 //   - A reply has at most 819,200 bytes, and at most what the broker takes. What is
 //     too much is cut off at the front, at the start of a character.
+//   - A file that is moved aside or removed while it is read is read to its end, and
+//     is not held: on Windows too it can be.
 //   - Only files with a date in their names are the log's; a stranger beside them,
 //     a link or a pipe is left alone.
 //   - A disk that hangs costs one goroutine; the request is answered after 5 s, and

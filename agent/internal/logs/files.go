@@ -32,6 +32,7 @@ func filesOf(template string) files {
 func (f files) day(name string) (day string, ok bool) {
 	day, begins := strings.CutPrefix(name, f.stem+".")
 	day, ends := strings.CutSuffix(day, "."+f.ext)
+	day = strings.TrimSuffix(day, ".1")
 	_, err := time.Parse(time.DateOnly, day)
 	return day, begins && ends && err == nil
 }
@@ -74,24 +75,34 @@ func (f files) newest() ([]string, error) {
 	return []string{path + "." + f.ext, path + ".1." + f.ext}, nil
 }
 
-// open opens the newest log, latest part first.
-func (f files) open() (parts []*os.File, err error) {
+// latest opens the newest log, and returns the path of the part before it, if there may be
+// one. While the latest part is moved aside it has the name of the one before.
+func (f files) latest() (part *os.File, earlier string, err error) {
 	paths, err := f.newest()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	for i, path := range paths {
-		part, err := openRegular(path)
-		switch {
-		case err == nil:
-			parts = append(parts, part)
-		case i > 0 && errors.Is(err, fs.ErrNotExist):
-		default:
-			closeAll(parts)
-			return nil, err
-		}
+	part, err = openRegular(paths[0])
+	switch {
+	case len(paths) == 1:
+		return part, "", err
+	case err == nil || !errors.Is(err, fs.ErrNotExist):
+		return part, paths[1], err
 	}
-	return parts, nil
+	if part, err = openRegular(paths[1]); err != nil {
+		return nil, paths[1], err
+	}
+	return part, "", nil
+}
+
+// inPlace reports whether a file still has the name that it was opened by.
+func inPlace(file *os.File) bool {
+	now, err := os.Lstat(file.Name())
+	if err != nil {
+		return false
+	}
+	opened, err := file.Stat()
+	return err == nil && os.SameFile(now, opened)
 }
 
 // openRegular opens a file and nothing else: opening a pipe would wait for its
@@ -104,15 +115,9 @@ func openRegular(path string) (*os.File, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%w: %s is not a file", ErrNoLog, path)
 	}
-	file, err := os.Open(path)
+	file, err := openShared(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
 	return file, nil
-}
-
-func closeAll(parts []*os.File) {
-	for _, part := range parts {
-		_ = part.Close()
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"unicode/utf8"
@@ -13,60 +14,77 @@ import (
 // blockSize is how much is looked at at once on the way back.
 const blockSize = 64 << 10
 
+// tries bounds how often the log is read while it is moved aside meanwhile, which it is
+// only after it has grown by a whole part.
+const tries = 5
+
 // tail returns the last lines of the newest log, at most limit bytes.
 func (f files) tail(lines uint32, limit int64) ([]byte, error) {
 	if lines == 0 {
 		return nil, nil
 	}
-	parts, err := f.open()
-	if err != nil {
-		return nil, err
-	}
-	defer closeAll(parts)
-	var text []byte
-	left := int64(lines)
-	for i, part := range parts {
-		if i > 0 && same(parts[i-1], part) {
-			break // it was moved aside while the parts were opened
-		}
-		// One character more than fits: what is cut off is not half of one then.
-		t, err := readTail(part, left, limit+utf8.UTFMax-int64(len(text)))
-		if err != nil {
-			return nil, fmt.Errorf("read the log: %w", err)
-		}
-		text = append(t, text...)
-		left -= int64(bytes.Count(t, []byte{'\n'}))
-		if left <= 0 || int64(len(text)) >= limit {
-			break
+	for try := 1; ; try++ {
+		text, moved, err := f.tryTail(int64(lines), limit)
+		if try == tries || !moved {
+			return cut(text, limit), err
 		}
 	}
-	return cut(text, limit), nil
 }
 
-func same(a, b *os.File) bool {
-	x, errX := a.Stat()
-	y, errY := b.Stat()
-	return errX == nil && errY == nil && os.SameFile(x, y)
+// tryTail reads the latest part and, if that is not enough, the one before it. They have
+// moved when that is not the one that came before the latest.
+func (f files) tryTail(lines, limit int64) (text []byte, moved bool, err error) {
+	latest, earlier, err := f.latest()
+	if err != nil {
+		return nil, earlier != "" && errors.Is(err, fs.ErrNotExist), err
+	}
+	defer func() { _ = latest.Close() }()
+	// One character more than fits: what is cut off is not half of one then.
+	limit += utf8.UTFMax
+	if text, err = readTail(latest, lines, limit); err != nil {
+		return nil, false, err
+	}
+	lines -= int64(bytes.Count(text, []byte{'\n'}))
+	if limit -= int64(len(text)); earlier == "" || lines <= 0 || limit <= utf8.UTFMax {
+		return text, false, nil
+	}
+	before, err := openRegular(earlier)
+	if err != nil {
+		return text, false, unlessMissing(err)
+	}
+	defer func() { _ = before.Close() }()
+	if !inPlace(latest) {
+		return text, true, nil
+	}
+	first, err := readTail(before, lines, limit)
+	return append(first, text...), false, err
+}
+
+func unlessMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // readTail returns the last lines of a file, with valid UTF-8 and each with a
 // line feed at its end; or what comes to about limit bytes of them.
 func readTail(file *os.File, lines, limit int64) ([]byte, error) {
-	if limit <= 0 {
-		return nil, nil
-	}
 	end, err := file.Seek(0, io.SeekEnd)
-	if err != nil || end == 0 {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("read the log: %w", err)
+	}
+	if end == 0 {
+		return nil, nil
 	}
 	start, err := tailStart(file, end, lines, limit)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the log: %w", err)
 	}
 	text := make([]byte, end-start, end-start+1)
 	n, err := file.ReadAt(text, start)
 	if err != nil && !errors.Is(err, io.EOF) { // the file may have been cut meanwhile
-		return nil, err
+		return nil, fmt.Errorf("read the log: %w", err)
 	}
 	return normal(text[:n]), nil
 }

@@ -24,8 +24,9 @@ type Options struct {
 	Proxy  string
 	Logger *slog.Logger
 
-	pings time.Duration // for tests; 0: pingInterval
-	env   proxyFunc     // for tests, because net/http reads the environment once
+	pings   time.Duration // for tests; 0: pingInterval
+	crowded time.Duration // for tests; 0: crowdedMin
+	env     proxyFunc     // for tests, because net/http reads the environment once
 }
 
 // Source says as whom to connect. It is asked before every attempt, while

@@ -1,6 +1,7 @@
 package natskit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type dialer struct {
 	both    atomic.Bool // there are a user and a token
 	made    atomic.Bool // a connection, since nats.go asked for a delay last
 	last    handshake
+	crowd   crowding
 
 	mu      sync.Mutex
 	cancel  context.CancelFunc // of the attempt under way
@@ -58,6 +60,7 @@ func newDialer(o Options) (*dialer, error) {
 		return nil, err
 	}
 	d := &dialer{source: o.Credentials, tls: o.TLS, warn: &secretFiles{log: log}, report: newReport(log)}
+	d.crowd.min = cmp.Or(o.crowded, crowdedMin)
 	if d.proxy, err = chooseProxy(o.Proxy, o.env); err != nil {
 		return nil, err
 	}
@@ -152,6 +155,7 @@ func (d *dialer) close() {
 	d.mu.Lock()
 	d.closed = true
 	d.mu.Unlock()
+	d.crowd.close()
 	d.interrupt()
 }
 

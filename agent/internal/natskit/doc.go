@@ -11,12 +11,17 @@
 //     a cluster's dead node come to the others so. Failed logins are spread further
 //     (adr/0018).
 //   - Credentials, client certificate, key and authorities are read again before
-//     every attempt: what was rotated on disk counts without a restart.
+//     every attempt: what was rotated on disk counts without a restart, and what is
+//     there in half is an error: nothing of it is sent, and nobody is logged in as
+//     nobody.
 //   - A publish while there is no connection fails at once instead of waiting in
 //     a buffer to be sent late.
 //   - A broker that freezes is noticed within 45 s (two pings, 15 s apart, without
 //     an answer), one that was lost in a sleep or with a network within seconds
 //     of the host's return ([Watch]).
+//   - Subscriptions that the broker refuses because there are too many, and does not
+//     name, are asked for again on a new connection, after a minute, then less and less
+//     often, every 8 to 16 minutes in the end ([Conn.Crowded]).
 //   - A call into a connection of somebody else ([Borrow]) ends within 2 s, or with
 //     its context, even where nats.go holds the connection's lock for a write to a
 //     broker that does not read; settings that break these promises are named

@@ -25,7 +25,7 @@ func (h handshaking) SetDeadline(t time.Time) error {
 
 func (h handshaking) Read(p []byte) (int, error) {
 	n, err := h.Conn.Read(p)
-	h.dialer.last.read(n)
+	h.dialer.last.read(p[:n])
 	return n, err
 }
 
@@ -37,6 +37,8 @@ type handshake struct {
 	over   atomic.Bool  // what is read from now on comes over a connection that stands
 	told   atomic.Bool  // its failure is known
 	failed atomic.Bool  // one before it, although the other side spoke
+
+	why atomic.Pointer[string] // the other side hangs up, in its words
 }
 
 func (s *handshake) begin() {
@@ -45,17 +47,21 @@ func (s *handshake) begin() {
 	}
 	s.told.Store(false)
 	s.over.Store(false)
+	s.why.Store(nil)
 	s.began.Store(time.Now().UnixNano())
 }
 
 // read is told of each one. nats.go reads from a connection that stands, and not from
 // one whose handshake has failed.
-func (s *handshake) read(n int) {
+func (s *handshake) read(p []byte) {
 	switch {
 	case s.over.Load():
 		s.succeeded()
-	case n > 0 && !s.spoke.Load():
+	case len(p) > 0:
 		s.spoke.Store(true)
+		if why := refusalIn(p); why != "" {
+			s.why.Store(&why)
+		}
 	}
 }
 

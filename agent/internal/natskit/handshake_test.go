@@ -54,7 +54,7 @@ func TestWhoSaysNothingForLongIsBusy(t *testing.T) {
 	last.began.Add(-int64(quickMax))
 	require.True(t, last.wasCostly())
 	last.begin()
-	last.read(1)
+	last.read([]byte("I"))
 	require.True(t, last.wasCostly())
 }
 

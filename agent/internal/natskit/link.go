@@ -43,9 +43,13 @@ func (l *Link) Closed() <-chan struct{} {
 
 // Run follows the transport until ctx ends.
 func (l *Link) Run(ctx context.Context) error {
-	for {
+	for was := false; ; {
 		connected, changed := l.transport.State()
+		if was && connected {
+			l.renew() // it was lost, and is back already
+		}
 		l.note(connected)
+		was = connected
 		l.noteServer(connected)
 		select {
 		case <-ctx.Done():
@@ -62,6 +66,12 @@ func (l *Link) note(connected bool) {
 		l.connected, l.since, l.began = connected, time.Now(), l.clock()
 	}
 	l.ever = l.ever || connected
+}
+
+func (l *Link) renew() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.since, l.began = time.Now(), l.clock()
 }
 
 // noteServer asks beside everybody who wants to know: the answer may have to wait

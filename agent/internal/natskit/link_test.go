@@ -58,3 +58,30 @@ func TestASleepCountsAsOffline(t *testing.T) {
 	pass(-24*time.Hour, time.Minute) // set back
 	require.Equal(t, 2*time.Minute+time.Second, link.Offline(), "it has passed at any rate")
 }
+
+// Who asks for the server's name may wait for the connection, and a loss that is over
+// by then was one all the same.
+func TestALossThatNobodyCouldSeeBeginsAnotherConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := jstest.NewFake()
+		asked, answer := make(chan struct{}), make(chan string)
+		link := NewLink(fake.Conn(), func() string { asked <- struct{}{}; return <-answer })
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- link.Run(ctx) }()
+		<-asked
+		time.Sleep(time.Hour)
+		fake.Disconnect()
+		fake.Reconnect()
+		answer <- "nats://one:4222"
+		<-asked
+		answer <- "nats://two:4222"
+		synctest.Wait()
+		connected, since := link.Since()
+		require.True(t, connected)
+		require.Equal(t, time.Now(), since)
+		require.Equal(t, "nats://two:4222", link.Server())
+		cancel()
+		require.NoError(t, <-ended)
+	})
+}

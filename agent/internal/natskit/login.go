@@ -78,16 +78,33 @@ func (l Login) nkey() (nats.Option, error) {
 	return opt, nil
 }
 
-// creds looks at the file now, so that a missing one is reported as such.
+// creds looks at the file now, so that a wrong one is reported by its name.
 func (l Login) creds() (nats.Option, error) {
 	if l.CredsFile == "" {
 		return nil, nil
 	}
-	f, err := os.Open(l.CredsFile)
-	if err != nil {
-		return nil, wrap("creds file", err)
+	if _, err := readCreds(l.CredsFile); err != nil {
+		return nil, err
 	}
-	return nats.UserCredentials(l.CredsFile), f.Close()
+	return nats.UserJWT(l.userJWT, l.signNonce), nil
+}
+
+func (l Login) userJWT() (string, error) {
+	found, err := readCreds(l.CredsFile)
+	if err != nil {
+		return "", err
+	}
+	found.key.Wipe()
+	return found.jwt, nil
+}
+
+func (l Login) signNonce(nonce []byte) ([]byte, error) {
+	found, err := readCreds(l.CredsFile)
+	if err != nil {
+		return nil, err
+	}
+	defer found.key.Wipe()
+	return found.key.Sign(nonce)
 }
 
 func secret(value, file string) (string, error) {

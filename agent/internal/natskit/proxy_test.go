@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -168,6 +169,38 @@ func TestAProxyThatRefusesIsNamedWithoutItsPassword(t *testing.T) {
 			require.Eventually(t, func() bool { return strings.Contains(log.String(), c.says) }, patience, time.Millisecond)
 			require.Contains(t, log.String(), proxy.address)
 			require.NotContains(t, log.String(), "s3cret")
+		})
+	}
+}
+
+// A proxy may take the connection and say nothing, before it has answered or after.
+func TestASilentProxyIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ server, proxy, answer, says string }{
+		"no answer":             {"nats://broker.example:4222", "http", "", "proxy 127.0.0.1"},
+		"no TLS handshake":      {"nats://broker.example:4222", "https", "", "proxy 127.0.0.1"},
+		"half an answer":        {"nats://broker.example:4222", "http", "HTTP/1.1 200", "proxy 127.0.0.1"},
+		"nothing in the tunnel": {"nats://broker.example:4222", "http", "HTTP/1.1 200 OK\r\n\r\n", "timeout"},
+		"no TLS in the tunnel":  {"wss://broker.example:443", "http", "HTTP/1.1 200 OK\r\n\r\n", "timeout"},
+		"an answer without end": {"nats://broker.example:4222", "http", "HTTP/1.1 200 OK\r\nA: b\r\n", "proxy 127.0.0.1"},
+		"half a greeting":       {"nats://broker.example:4222", "http", "HTTP/1.1 200 OK\r\n\r\nINFO {", "timeout"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			silent, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			defer silent.Close()
+			nc := dial(t, Options{Servers: []string{c.server}, Proxy: c.proxy + "://" + silent.Addr().String()})
+			for range 2 {
+				conn, err := silent.Accept()
+				require.NoError(t, err)
+				defer conn.Close()
+				_, err = conn.Write([]byte(c.answer))
+				require.NoError(t, err)
+			}
+			require.ErrorContains(t, nc.LastFailure(), c.says)
+			nc.Close() // breaks the attempt off
+			require.True(t, nc.IsClosed())
 		})
 	}
 }

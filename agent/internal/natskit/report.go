@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -40,6 +40,7 @@ func (r *report) handlers(d *dialer) []nats.Option {
 		return func(nc *nats.Conn) {
 			d.shake(nil)
 			d.pace.connected(time.Now())
+			d.crowd.connect(time.Now())
 			r.connected()
 			r.log.Info(what, "server", ServerName(nc.ConnectedUrl()), "address", nc.ConnectedAddr())
 		}
@@ -49,7 +50,12 @@ func (r *report) handlers(d *dialer) []nats.Option {
 		nats.ReconnectHandler(up("reconnected")),
 		nats.ReconnectErrHandler(r.failed),
 		nats.DisconnectErrHandler(r.lost),
-		nats.ErrorHandler(r.broker),
+		nats.ErrorHandler(func(nc *nats.Conn, sub *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrMaxSubscriptionsExceeded) {
+				d.crowd.refused(func() { _ = nc.ForceReconnect() }, time.Now()) // it fails on a closed connection only
+			}
+			r.broker(nc, sub, err)
+		}),
 	}
 }
 
@@ -98,15 +104,13 @@ func (r *report) level(err error) slog.Level {
 	return slog.LevelWarn
 }
 
-// reasonOf is the text of an error without our own address, which is another one
-// at each attempt.
-func reasonOf(err error) string {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Source != nil {
-		return strings.ReplaceAll(err.Error(), op.Source.String()+"->", "")
-	}
-	return err.Error()
-}
+// ownAddress is what comes before the arrow in the text of a failure: where we have
+// asked from, of a broker, a proxy or a name server.
+var ownAddress = regexp.MustCompile(`[^ ]+:[0-9]+->`)
+
+// reasonOf is the text of an error without our own addresses, which are others at
+// each attempt.
+func reasonOf(err error) string { return ownAddress.ReplaceAllString(err.Error(), "") }
 
 func (r *report) lost(nc *nats.Conn, err error) {
 	if nc.IsClosed() {
@@ -125,6 +129,8 @@ func (r *report) broker(_ *nats.Conn, sub *nats.Subscription, err error) {
 		r.log.Warn("messages were dropped: more arrived than could be taken", "subject", sub.Subject)
 	case errors.Is(err, nats.ErrPermissionViolation):
 		r.deny(err)
+	case errors.Is(err, nats.ErrMaxSubscriptionsExceeded):
+		r.log.Log(context.Background(), r.level(err), "the broker refuses subscriptions, because the connection or its account has too many: some commands, requests or replies are not heard; dialling again from time to time", "error", err)
 	case isAuth(err):
 		// The attempt that it belongs to is reported by the dialer.
 	default:

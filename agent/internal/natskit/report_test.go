@@ -1,6 +1,7 @@
 package natskit
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -215,4 +216,17 @@ func TestAFrozenServerIsOneReason(t *testing.T) {
 		}))
 	}
 	require.Equal(t, 1, strings.Count(log.String(), "level=WARN"))
+	for port := range 50 { // a name server is asked from another port, too, and the error has it as text
+		r.failed(nil, &net.DNSError{
+			Name: "broker.example.org", Server: "127.0.0.53:53", IsTimeout: true,
+			Err: fmt.Sprintf("read udp 127.0.0.1:%d->127.0.0.53:53: i/o timeout", 40000+port),
+		})
+	}
+	for port := range 50 { // and a host has several addresses
+		dial := func(to string) error {
+			return fmt.Errorf("dial tcp [fe80::1%%eth0]:%d->%s: connect: connection refused", 40000+port, to)
+		}
+		r.failed(nil, errors.Join(dial("[2001:db8::1]:4222"), dial("[2001:db8::2]:4222")))
+	}
+	require.Equal(t, 3, strings.Count(log.String(), "level=WARN"), log.String())
 }
