@@ -18,7 +18,7 @@ import (
 // agentLike are the connection options of a host that never gives up.
 func agentLike() []nats.Option {
 	quiet := nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})
-	return []nats.Option{nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), quiet}
+	return []nats.Option{nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), quiet}
 }
 
 // realBox is an outbox that drains into a broker.

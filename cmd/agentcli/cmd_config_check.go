@@ -85,6 +85,9 @@ func (t tree) checked(flags flagValues) (loaded, problems) {
 			wrong = append(wrong, p)
 		}
 	}
+	if err := out.checkDataDir(t.around.dirs.data); err != nil {
+		wrong = append(wrong, out.problem(dataDirKey, err))
+	}
 	if _, err := updaterOf(out.config.Update, t.around.dirs, t.brand); err != nil {
 		wrong = append(wrong, out.problem("update.keys", err))
 	}
@@ -106,8 +109,10 @@ func (t tree) checked(flags flagValues) (loaded, problems) {
 // problem is an error about a setting, at its place if the file gave it.
 func (l loaded) problem(key string, err error) problem {
 	p := problem{Text: plain(err)}
-	if l.file != nil && strings.HasPrefix(l.origins[key], l.file.origin(key)) {
-		p = l.file.problem(key, plain(err))
+	if l.file != nil {
+		if at := l.file.origin(key); at != "" && strings.HasPrefix(l.origins[key], at) {
+			p = l.file.problem(key, plain(err))
+		}
 	}
 	p.cause = err
 	return p
@@ -125,13 +130,23 @@ func missingFile(s setting, out loaded) (problem, bool) {
 	if path == "" {
 		return problem{}, false
 	}
-	f, err := os.Open(path)
+	err := readable(path)
 	if err == nil {
-		_ = f.Close() // only looked at
 		return problem{}, false
 	}
 	text := s.key + ": " + oneLine(err) + " (from " + out.origins[s.name()] + "); the agent waits for it before each attempt to connect"
 	return problem{Warning: true, Text: text}, true
+}
+
+func readable(path string) error {
+	if err := regular(path); err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func (a checkAnswer) print(out io.Writer, all problems, asJSON bool) error {

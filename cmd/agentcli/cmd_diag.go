@@ -91,7 +91,7 @@ func (t tree) diag(ctx context.Context, out io.Writer, opts diagOptions) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := createPrivate(path)
 	if err != nil {
 		return fmt.Errorf("diag: %w; --out names another place", err)
 	}

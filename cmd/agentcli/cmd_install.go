@@ -154,9 +154,7 @@ func (i *installation) do(ctx context.Context) (err error) {
 		}
 	}
 	i.judgePlaces()
-	status, err := i.service.Status()
-	i.created = errors.Is(err, service.ErrNotInstalled)
-	i.running = status == service.StatusRunning
+	i.look(ctx)
 	if err := i.register(ctx); err != nil {
 		return i.serviceError("install", err)
 	}
@@ -165,6 +163,17 @@ func (i *installation) do(ctx context.Context) (err error) {
 		return i.serviceError("install", fmt.Errorf("it is installed, and cannot be started: %w", err))
 	}
 	return nil
+}
+
+// look is at the service before anything is changed. Managers that start scripts fail
+// when they are asked for a service that is not there; then its entry is looked for.
+func (i *installation) look(ctx context.Context) {
+	status, err := i.service.Status()
+	i.running = status == service.StatusRunning
+	if err != nil && !errors.Is(err, service.ErrNotInstalled) {
+		_, err = i.newRegistry(i.service, i.serviceConfig("")).CommandLine(ctx)
+	}
+	i.created = errors.Is(err, service.ErrNotInstalled)
 }
 
 func (i *installation) register(ctx context.Context) error {

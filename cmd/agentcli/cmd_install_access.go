@@ -25,17 +25,22 @@ func (i *installation) makeFolders() error {
 
 // makeFolder leaves one that is there as it is: it may be shared.
 func (i *installation) makeFolder(dir string) error {
-	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+	switch info, err := os.Stat(dir); {
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("%s: %w", dir, errOtherKind)
+	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
+	made, err := makeAbove(dir)
+	if err == nil {
+		if err = makeClosed(dir); err == nil {
+			made = append(made, dir)
+		}
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
+	for _, path := range made {
+		i.did = append(i.did, minor("%s made, closed to other users", path))
 	}
-	i.did = append(i.did, minor("%s made, closed to other users", dir))
-	return closeFolder(dir)
+	return err
 }
 
 // errOtherKind: a path leads to something that is neither to be read nor to be closed.

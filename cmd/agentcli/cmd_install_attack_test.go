@@ -19,6 +19,19 @@ func TestInstallNoticesAnotherPassword(t *testing.T) {
 	require.NotContains(t, out+err.Error(), "cnry")
 }
 
+// A file where a folder should be: the agent would say so only after the start.
+func TestInstallNoticesAFileInPlaceOfAFolder(t *testing.T) {
+	t.Parallel()
+	b := installBench(t, nil)
+	require.NoError(t, os.MkdirAll(filepath.Dir(b.around.dirs.data), 0o755))
+	require.NoError(t, os.WriteFile(b.around.dirs.data, nil, 0o600))
+	_, err := b.do(t, "install", "--nats-url", "nats://h", "--start")
+	require.ErrorIs(t, err, errOtherKind)
+	require.ErrorContains(t, err, b.around.dirs.data)
+	require.Empty(t, b.registry.entered)
+	require.Empty(t, b.service.calls)
+}
+
 // Two install at once: the second must not take the place of what the first wrote.
 func TestAConfigurationIsNeverWrittenOver(t *testing.T) {
 	t.Parallel()

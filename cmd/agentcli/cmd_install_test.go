@@ -158,6 +158,20 @@ func TestInstallRestartsOnlyForAChange(t *testing.T) {
 	}
 }
 
+// A manager that starts scripts cannot say that it has none for the service.
+func TestInstallOnAHostWhoseManagerCannotSay(t *testing.T) {
+	t.Parallel()
+	b := installBench(t, nil)
+	b.service.err = errors.New("exit status 1: kanade-agent: unrecognized service")
+	out, err := b.do(t, "install", "--nats-url", "nats://h")
+	require.NoError(t, err)
+	require.Contains(t, out, "service "+defaultServiceName+" installed; start it with: ")
+	b.registry.line = []string{"/x", "run"}
+	out, err = b.do(t, "install", "--nats-url", "nats://h")
+	require.NoError(t, err)
+	require.Contains(t, out, "service "+defaultServiceName+" updated; start it with: ")
+}
+
 // What was done before an error is told: a second run goes on from there.
 func TestInstallSaysWhatItDidBeforeItFailed(t *testing.T) {
 	t.Parallel()

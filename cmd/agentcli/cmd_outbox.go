@@ -94,7 +94,7 @@ func (t tree) openBoxes(o outboxOptions) (*opened, error) {
 	}
 	switch {
 	case len(found.boxes) == 0 && len(found.missing) == 0:
-		return nil, &exitError{code: ExitUsage, err: fmt.Errorf("there is no box %q; there are %s", o.box, boxNames(known))}
+		return nil, &exitError{code: ExitUsage, err: fmt.Errorf("there is no box %s; there are %s", quoted(o.box), boxNames(known))}
 	case len(found.missing) == len(known):
 		return nil, fmt.Errorf("no outboxes in %s (%s): no agent has used it; name the right one with --data-dir or --config", dir, from)
 	}
@@ -144,7 +144,7 @@ func (o *opened) find(name string) ([]match, error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("no record %s in the outboxes of %s; it may have been delivered", visible(name), o.stateDir)
+		return nil, fmt.Errorf("no record %s in the outboxes of %s; it may have been delivered", visible(shortened(name, mostQuoted)), o.stateDir)
 	}
 	return found, nil
 }
@@ -162,5 +162,5 @@ func only(name string, found []match) (match, error) {
 	for _, m := range found {
 		all = append(all, m.String())
 	}
-	return match{}, fmt.Errorf("%s is more than one record (%s); use --box, or the file's name", visible(name), strings.Join(all, ", "))
+	return match{}, fmt.Errorf("%s is more than one record (%s); use --box, or the file's name", visible(shortened(name, mostQuoted)), strings.Join(all, ", "))
 }

@@ -141,7 +141,11 @@ func (x *exporter) lines(found *opened, out io.Writer) error {
 func (x *exporter) toOutput(found *opened) error {
 	safe := safeOutput(x.out)
 	buffered := bufio.NewWriter(safe)
-	return errors.Join(x.lines(found, buffered), buffered.Flush(), safe.Close())
+	err := x.lines(found, buffered)
+	if err == nil {
+		err = buffered.Flush()
+	}
+	return inLines(errors.Join(err, safe.Close()))
 }
 
 func (x *exporter) toFile(found *opened) error {

@@ -30,7 +30,8 @@ byte for byte are removed. It can be run again after any interruption.
 
 With --json the answer is one JSON object: findings, repairable and repaired are
 numbers, boxes is a list of objects with box, dir, records (how many) and
-findings: objects with kind, file, other, what, repair, keeps, repaired, error.
+findings: objects with kind, file, other, what, repair, keeps, repaired, error. A
+check that could not go on has error and exit_code besides.
 
 Exit codes: 0 nothing was found, or all of it was repaired; 5 something was
 found that is not repaired (a stuck record counts); 1 the check failed.`,
@@ -50,6 +51,7 @@ type fsckAnswer struct {
 	Repairable int       `json:"repairable"`
 	Repaired   int       `json:"repaired"`
 	Boxes      []fsckBox `json:"boxes"`
+	failure              // of a check that could not go on
 }
 
 type fsckBox struct {
@@ -76,15 +78,16 @@ func (t tree) outboxFsck(ctx context.Context, out, errOut io.Writer, opts outbox
 		return err
 	}
 	answer := fsckAnswer{Boxes: []fsckBox{}}
-	var failed error
+	var ended error
 	for _, box := range found.boxes {
 		if err := answer.check(ctx, box, errOut, repair); err != nil {
-			failed = t.fsckError(err, box)
+			ended = t.fsckError(err, box)
 			break
 		}
 	}
-	if err := answer.print(out, opts.asJSON, t.brand.Use, repair); err != nil || failed != nil {
-		return errors.Join(err, failed)
+	answer.failure = failed(ended)
+	if err := answer.print(out, opts.asJSON, t.brand.Use, repair); err != nil || ended != nil {
+		return errors.Join(err, ended)
 	}
 	if answer.Findings > answer.Repaired {
 		return &exitError{code: ExitFindings}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -31,9 +32,13 @@ every file and shows subject and message ID besides.
 With --json each record is a line of its own, an object with the keys box, name,
 file, size (bytes), queued (time) and stuck; for stuck ones reason (when, kind,
 why, attempts), or reason_error; with --long record (the record's name), subject,
-msg_id, or unreadable.`,
+msg_id, or unreadable. A list that could not be ended has a last line with error and
+exit_code.`,
 		Example: t.examples("outbox ls", "outbox ls --box results --stuck", "outbox ls --long --json --limit 100"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if opts.limit < 0 {
+				return usageError(cmd, fmt.Errorf("--limit %d is negative", opts.limit))
+			}
 			return t.outboxList(cmd.OutOrStdout(), cmd.ErrOrStderr(), opts)
 		},
 	}
@@ -45,9 +50,6 @@ msg_id, or unreadable.`,
 }
 
 func (t tree) outboxList(out, errOut io.Writer, opts outboxListOptions) error {
-	if opts.limit < 0 {
-		return &exitError{code: ExitUsage, err: fmt.Errorf("--limit %d is negative", opts.limit)}
-	}
 	found, err := t.openBoxes(opts.outboxOptions)
 	if err != nil {
 		return err
@@ -56,7 +58,7 @@ func (t tree) outboxList(out, errOut io.Writer, opts outboxListOptions) error {
 	l.begin()
 	for _, box := range found.boxes {
 		if err := l.list(box); err != nil {
-			return withAccessHint(err, box.Dir())
+			return inLines(withAccessHint(err, box.Dir()))
 		}
 	}
 	return l.end(found)
@@ -123,7 +125,7 @@ func (l *lister) list(box openedBox) error {
 }
 
 func (l *lister) record(box openedBox, e outbox.Entry) error {
-	r := listedRecord{Box: box.Name, Name: e.Name, File: e.File, Size: e.Size, Queued: e.ModTime.UTC(), Stuck: e.Stuck}
+	r := listedRecord{Box: box.Name, Name: e.Name, File: e.File, Size: e.Size, Queued: inJSON(e.ModTime), Stuck: e.Stuck}
 	if why, err := box.Reason(e); err != nil {
 		r.ReasonError = err.Error()
 	} else {
@@ -192,7 +194,11 @@ func (r listedRecord) note() string {
 }
 
 func reasonLine(r outbox.Reason) string {
-	return fmt.Sprintf("%s after %s: %s", r.Kind, counted(r.Attempts, "attempt"), r.Why)
+	after := ""
+	if r.Attempts > 0 {
+		after = " after " + counted(r.Attempts, "attempt")
+	}
+	return fmt.Sprintf("%s%s: %s", r.Kind, after, r.Why)
 }
 
 func (l *lister) end(found *opened) error {
@@ -246,7 +252,17 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// age is a duration in its largest unit.
+// inJSON is a time that JSON can hold: files can have years that it cannot.
+func inJSON(t time.Time) time.Time {
+	t = t.UTC()
+	if year := t.Year(); year < 0 || year > 9999 {
+		return time.Date(min(max(year, 0), 9999), 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	return t
+}
+
+// age is a duration in its largest unit. Times that are further apart than a
+// [time.Duration] reaches come here as the longest one.
 func age(d time.Duration) string {
 	switch {
 	case d < time.Second:
@@ -257,9 +273,18 @@ func age(d time.Duration) string {
 		return fmt.Sprintf("%dm", d/time.Minute)
 	case d < 48*time.Hour:
 		return fmt.Sprintf("%dh", d/time.Hour)
+	case d < 2*year:
+		return fmt.Sprintf("%dd", d/day)
+	case d == math.MaxInt64:
+		return fmt.Sprintf("over %dy", d/year)
 	}
-	return fmt.Sprintf("%dd", d/(24*time.Hour))
+	return fmt.Sprintf("%dy", d/year)
 }
+
+const (
+	day  = 24 * time.Hour
+	year = 365 * day
+)
 
 // size is a number of bytes in a unit with at most four digits.
 func size(n int64) string {
@@ -267,8 +292,8 @@ func size(n int64) string {
 		return fmt.Sprintf("%d B", n)
 	}
 	value, unit := float64(n)/1024, "KiB"
-	for _, larger := range []string{"MiB", "GiB", "TiB"} {
-		if value < 1024 {
+	for _, larger := range []string{"MiB", "GiB", "TiB", "PiB", "EiB"} {
+		if value < 1023.95 { // what is rounded to 1024.0
 			break
 		}
 		value, unit = value/1024, larger

@@ -24,7 +24,8 @@ one. A running agent finds them within a minute, a stopped one at its start. If
 they are refused again they come back.
 
 With --json the answer is one JSON object: requeued and pending (those that were
-not stuck) are lists of objects with box, name and file.`,
+not stuck) are lists of objects with box, name and file; error and exit_code, if not
+all could be moved.`,
 		Example: t.examples("outbox requeue req-17", "outbox requeue --all --box results"),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if all == (len(args) > 0) {
@@ -45,6 +46,7 @@ not stuck) are lists of objects with box, name and file.`,
 type requeued struct {
 	Requeued []requeuedRecord `json:"requeued"`
 	Pending  []requeuedRecord `json:"pending"`
+	failure                   // of records that could not be moved
 }
 
 type requeuedRecord struct {
@@ -70,6 +72,7 @@ func (t tree) outboxRequeue(ctx context.Context, out, errOut io.Writer, opts out
 	p := newProgress(errOut, "requeue")
 	err = requeueAll(ctx, todo, &answer, p.at)
 	p.end()
+	answer.failure = failed(err)
 	return errors.Join(answer.print(out, opts.asJSON), err)
 }
 

@@ -26,7 +26,8 @@ processor, SHA-256, size and the oldest version to go back to, signed with
 Ed25519. Hosts that have a public key take signed releases only.
 
 Keys change without a gap: put the new public key on the hosts beside the old one,
-sign with both (--key twice), and remove the old one when all hosts have the new.`,
+sign with both (--key twice), and remove the old one when all hosts have the new.
+Hosts read their keys when the agent starts.`,
 		Example: t.examples("release keygen --out fleet", "release sign ./kanade-agent --version 1.4.0 --key fleet.key",
 			"release verify ./kanade-agent --key fleet.pub", "release publish ./kanade-agent --nats-url nats://broker:4222"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -79,18 +80,22 @@ func keygen(out io.Writer, path string) error {
 			return fmt.Errorf("%w; give another --out", err)
 		}
 	}
-	if err := writeNew(path+".key", private, 0o600); err != nil {
+	if err := writeInto(path+".key", private, createPrivate); err != nil {
 		return err
 	}
-	if err := writeNew(path+".pub", public, 0o644); err != nil {
+	if err := writeInto(path+".pub", public, createNew); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "%s\n", agent.ReleaseKeyID(key))
 	return err
 }
 
-func writeNew(path string, data []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+func createNew(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+}
+
+func writeInto(path string, data []byte, create func(string) (*os.File, error)) error {
+	f, err := create(path)
 	if err != nil {
 		return err
 	}
@@ -113,7 +118,9 @@ func (t tree) signCommand() *cobra.Command {
 		Long: `Writes <executable>` + manifestSuffix + `. Sign the executable itself (Authenticode) before: the
 manifest holds the digest of the file as it is. System and processor are read from
 the file. --version must be what the executable itself says it is (its verb
-version): hosts refuse any other. --minimum-version is at most --version.`,
+version): hosts refuse any other, and so does this verb where the file tells without
+being started (releases for Linux and Windows do). --minimum-version is at most
+--version.`,
 		Example: t.examples("release sign ./kanade-agent --version 1.4.0 --key fleet.key",
 			"release sign kanade-agent.exe --version 1.4.0 --minimum-version 1.2.0 --key old.key --key new.key"),
 		Args: oneExecutable,
@@ -138,6 +145,9 @@ version): hosts refuse any other. --minimum-version is at most --version.`,
 func (o signOptions) sign(stdout io.Writer, executable string) error {
 	r, err := agent.DescribeRelease(executable)
 	if err != nil {
+		return err
+	}
+	if err := sameVersion(executable, r.Version, o.release.Version); err != nil {
 		return err
 	}
 	r.Name, r.Version, r.MinimumVersion = o.release.Name, o.release.Version, o.release.MinimumVersion
@@ -168,11 +178,20 @@ func (o signOptions) sign(stdout io.Writer, executable string) error {
 	return err
 }
 
+// sameVersion refuses what every host would: a release is started, and says itself
+// what it is. A file that does not tell without that may be any.
+func sameVersion(executable, built, version string) error {
+	if built == "" || built == version {
+		return nil
+	}
+	return fmt.Errorf("%s was built as version %q, not %q: hosts refuse a release that calls itself something else", executable, built, version)
+}
+
 func (o signOptions) write(path string, manifest []byte) error {
 	if o.force {
 		return os.WriteFile(path, manifest, 0o644)
 	}
-	err := writeNew(path, manifest, 0o644)
+	err := writeInto(path, manifest, createNew)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w; --force overwrites it", err)
 	}

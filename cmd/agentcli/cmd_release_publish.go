@@ -78,6 +78,7 @@ func (o publishOptions) upload(executable, name string) (agent.ReleaseUpload, er
 		return u, errors.New("--manifest and --unsigned-version exclude each other")
 	}
 	if u.Release, err = agent.DescribeRelease(executable); err == nil {
+		err = sameVersion(executable, u.Release.Version, o.version)
 		u.Release.Name, u.Release.Version = name, o.version
 	}
 	return u, err

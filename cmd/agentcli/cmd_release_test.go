@@ -101,6 +101,27 @@ func TestSignAndVerify(t *testing.T) {
 	require.Equal(t, ExitError, ExitCode(err))
 }
 
+// A release build for another system than this: nothing of it is started.
+func TestTheVersionThatAFileSaysIsTheOneThatIsSigned(t *testing.T) {
+	t.Parallel()
+	exe, key := executable(t), keyPair(t)
+	f, err := os.OpenFile(exe, os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	said := `{"product":"kanade-agent","version":"1.5.0","platform":"linux-x86_64"}`
+	_, err = f.WriteString("KNAGMETA\x01\x00\x00\x00" + string([]byte{byte(len(said)), 0, 0, 0}) + said)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	_, err = release(t, "sign", exe, "--version", "1.4.0", "--key", key+".key")
+	require.ErrorContains(t, err, `was built as version "1.5.0", not "1.4.0"`)
+	require.NoFileExists(t, exe+manifestSuffix)
+	_, err = release(t, "publish", exe, "--id", "desk", "--nats-url", "nats://127.0.0.1:1", "--unsigned-version", "1.4.0")
+	require.ErrorContains(t, err, "was built as")
+	_, err = release(t, "sign", exe, "--version", "1.5.0", "--key", key+".key")
+	require.NoError(t, err)
+	_, err = release(t, "verify", exe, "--key", key+".pub")
+	require.NoError(t, err)
+}
+
 func TestReleaseUsage(t *testing.T) {
 	t.Parallel()
 	exe, key := executable(t), keyPair(t)
@@ -150,6 +171,11 @@ func TestPublish(t *testing.T) {
 
 	_, err = publish()
 	require.NoError(t, err, "the same again")
+	_, err = publish("--unsigned-version", "1.4.0")
+	require.ErrorIs(t, err, agent.ErrReleasePublished, "its manifest would be lost")
+	info, err = store.GetInfo(t.Context(), name)
+	require.NoError(t, err)
+	require.NotEmpty(t, info.Metadata)
 	require.NoError(t, os.WriteFile(exe, append(want, 'x'), 0o755))
 	_, err = publish()
 	require.ErrorIs(t, err, agent.ErrOtherRelease)

@@ -35,6 +35,9 @@ SIGINT or SIGTERM stop it in phases: no new commands, then running scripts get
 their grace, then results are delivered; 20 seconds in all. A second signal
 ends it at once.
 
+A data folder that is plainly something else's is refused: one that is neither new
+nor empty, has never been an agent's, and is not the usual one.
+
 log.level of the file is read again when the file changes, within 30 seconds, and
 on Unix at once on SIGHUP (not at a terminal). A file that cannot be read leaves
 the level as it is. All other settings count at the next start.`,
@@ -118,6 +121,9 @@ func (r *running) build() (runner, error) {
 	r.around = r.around.remembering()
 	found, err := load(r.flags, r.around)
 	if err != nil {
+		return nil, err
+	}
+	if err := found.checkDataDir(r.around.dirs.data); err != nil {
 		return nil, err
 	}
 	environment := os.Environ()

@@ -42,6 +42,9 @@ func (t tree) selfTest(ctx context.Context, out io.Writer, opts runOptions, log 
 	if err != nil {
 		return err
 	}
+	if err := found.checkDataDir(around.dirs.data); err != nil {
+		return err
+	}
 	found.config.Version = t.brand.Version
 	if _, err := updaterOf(found.config.Update, around.dirs, t.brand); err != nil {
 		return err

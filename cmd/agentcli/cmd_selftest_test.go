@@ -99,6 +99,7 @@ func TestAHostThatUpdatesNoMoreKeepsWhatRuns(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(offEnv) != "" {
 		r := &running{tree: tree{brand: Brand{SelfUpdate: true}.withDefaults(), around: testSurroundings(t, nil)}, logs: silentLogs()}
+		require.NoError(t, r.countStart())
 		opts, err := r.updaterOptions(updateConfig{Releases: updateOff}, nil)
 		require.NoError(t, err)
 		require.Empty(t, opts)
@@ -119,5 +120,5 @@ func TestAHostThatUpdatesNoMoreKeepsWhatRuns(t *testing.T) {
 	u, err := agent.ReadUpdates(program)
 	require.NoError(t, err)
 	require.Equal(t, "probation", u.Phase)
-	require.Equal(t, 1, u.Starts, "the start counts for nothing")
+	require.Equal(t, 2, u.Starts, "the start counts for nothing")
 }

@@ -78,6 +78,9 @@ func releaseKeys(folder string, must bool) (keys []ed25519.PublicKey, err error)
 }
 
 func readPublicKey(path string) (ed25519.PublicKey, error) {
+	if err := regular(path); err != nil {
+		return nil, fmt.Errorf("release key: %w", err)
+	}
 	data, err := readBounded(path, agent.MaxReleaseKey)
 	if err != nil {
 		return nil, fmt.Errorf("release key: %w", err)

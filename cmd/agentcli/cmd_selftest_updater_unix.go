@@ -2,20 +2,13 @@
 
 package agentcli
 
-import (
-	"fmt"
-	"os"
-)
+import "fmt"
 
-// onlyTrusted refuses a file or folder that every user of the host may change: who
-// changes a key decides what is run here.
+// onlyTrusted refuses a file or folder that somebody else than root or this user may
+// change, by itself or on the way to it: who changes a key decides what runs here.
 func onlyTrusted(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if mode := info.Mode().Perm(); mode&0o002 != 0 {
-		return fmt.Errorf("release keys: every user may change %s (mode %04o); run: chmod o-w %s", path, mode, path)
+	if why := replaceable(path); why != "" {
+		return fmt.Errorf("release keys: %s; who changes %s decides what runs here: make it and the folders above root's own (chown root, chmod go-w)", why, path)
 	}
 	return nil
 }

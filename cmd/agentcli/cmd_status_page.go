@@ -42,7 +42,7 @@ func (p *statusPage) line(format string, args ...any) { fmt.Fprintf(&p.text, for
 
 func (p *statusPage) head() {
 	s, a := p.answer.Service, p.answer.Agent
-	text := fmt.Sprintf("service %s (%s): %s", visible(s.Name), orNone(s.Manager, "no service manager"), s.State)
+	text := fmt.Sprintf("service %s (%s): %s", visible(s.Name), orNone(s.Manager, "no service manager"), visible(s.State))
 	if s.Error != "" {
 		text += ": " + visible(s.Error)
 	}
@@ -64,8 +64,17 @@ func (p *statusPage) head() {
 	}
 }
 
-// mostError is how much of an error a table shows; a problem shows all of it.
+// mostError is how much of an error, or of a name, a table shows; a problem shows all
+// of it.
 const mostError = 80
+
+// cell is a name in a table.
+func cell(name string) string {
+	if name == "" {
+		return "-"
+	}
+	return visible(shortened(name, mostError))
+}
 
 func (p *statusPage) problems() {
 	if len(p.answer.Agent.Problems) == 0 {
@@ -169,7 +178,7 @@ func (p *statusPage) runs(c agent.CommandStatus) {
 	}
 	rows := [][]string{{"JOB", "REQUEST", "SHELL", "SINCE"}}
 	for _, r := range c.Runs {
-		rows = append(rows, []string{visible(r.ID), visible(r.RequestID), visible(r.Shell), p.ago(r.Since)})
+		rows = append(rows, []string{cell(r.ID), cell(r.RequestID), cell(r.Shell), p.ago(r.Since)})
 	}
 	if more := c.Running - len(c.Runs); more > 0 {
 		rows = append(rows, []string{fmt.Sprintf("and %d more", more)})
@@ -196,15 +205,21 @@ func (p *statusPage) resources(all []agent.Resource) {
 		state := "refused"
 		switch {
 		case !r.WaitingSince.IsZero():
-			state = "waiting for " + age(p.now.Sub(r.WaitingSince)) + ", " + counted(r.Attempts, "attempt")
+			state = "waiting for " + age(p.now.Sub(r.WaitingSince))
+			if r.Attempts > 0 {
+				state += ", " + counted(r.Attempts, "attempt")
+			}
 		case !r.FineSince.IsZero():
 			state = "fine for " + age(p.now.Sub(r.FineSince))
 		}
 		failure := "none"
 		if r.Error != "" {
-			failure = p.ago(r.ErrorAt) + ": " + visible(shortened(r.Error, mostError))
+			failure = visible(shortened(r.Error, mostError))
+			if !r.ErrorAt.IsZero() {
+				failure = p.ago(r.ErrorAt) + ": " + failure
+			}
 		}
-		rows = append(rows, []string{visible(r.Name), state, failure})
+		rows = append(rows, []string{cell(r.Name), state, failure})
 	}
 	p.table("NEEDED OF THE BROKER", rows...)
 }
@@ -215,7 +230,7 @@ func (p *statusPage) settings(all []agent.ScopeStatus) {
 	}
 	rows := [][]string{{"SCOPE", "REVISION", "STATE"}}
 	for _, s := range all {
-		rows = append(rows, []string{visible(s.Scope), fmt.Sprint(s.Revision), p.settingState(s)})
+		rows = append(rows, []string{cell(s.Scope), fmt.Sprint(s.Revision), p.settingState(s)})
 	}
 	p.table("SETTINGS", rows...)
 	for _, s := range all {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -281,4 +282,39 @@ func TestStatusOfAConfigurationThatCannotBeRead(t *testing.T) {
 	require.Equal(t, ExitError, ExitCode(err))
 	require.Contains(t, out, "agent: unknown: ")
 	require.Contains(t, out, "agent.toml")
+}
+
+// Figures that are not known, or make no sense, are left out.
+func TestStatusOfOddFigures(t *testing.T) {
+	t.Parallel()
+	s := healthyStatus()
+	s.Resources = []agent.Resource{
+		{Name: "no time", WaitingSince: before(time.Minute), Error: "not allowed"},
+		{Name: "one", WaitingSince: before(time.Minute), Attempts: 1},
+		{Name: "many", WaitingSince: time.Date(1, 2, 3, 0, 0, 0, 0, time.UTC), Attempts: math.MaxInt},
+		{Name: "nothing"},
+		{Name: strings.Repeat("long", 100), FineSince: before(800 * 24 * time.Hour)},
+		{},
+	}
+	s.Commands.Runs = []agent.RunningCommand{{}, {ID: strings.Repeat("i", 500), Since: statusNow.Add(time.Hour)}}
+	s.Results = outbox.Stats{Pending: math.MaxInt, Bytes: math.MaxInt64, Sent: math.MaxUint64, Oldest: before(1 << 62)}
+	out := page(t, statusAnswer{Agent: agentStatus{State: "running", Status: &s}})
+	for _, row := range []string{
+		`no time +waiting for 1m +not allowed`,
+		`one +waiting for 1m, 1 attempt +none`,
+		`many +waiting for over 292y, 9223372036854775807 attempts +none`,
+		`nothing +refused +none`,
+		`(long){19}lon… +fine for 2y +none`,
+		`- +refused +none`,
+		`- +- +- +-`,
+		`i{79}… +- +- +0s ago`,
+		`results +9223372036854775807 +8\.0 EiB +146y ago +0 +18446744073709551615`,
+	} {
+		require.Regexp(t, `(?m)^  `+row+`$`, out)
+	}
+	require.NotContains(t, out, "0 attempts")
+	require.NotContains(t, out, "-:")
+	for line := range strings.Lines(out) {
+		require.Less(t, len(line), 250)
+	}
 }

@@ -17,14 +17,14 @@ func (p *statusPage) updates(u *agent.UpdateStatus) {
 		rows = append(rows, []string{"now", p.updateNow(*u)})
 	}
 	if o := u.LastUpdate; o != nil {
-		rows = append(rows, []string{"updated", fmt.Sprintf("%s, from %s to %s", p.ago(o.At), visible(o.From), visible(o.To))})
+		rows = append(rows, []string{"updated", fmt.Sprintf("%s, from %s to %s", p.ago(o.At), cell(o.From), cell(o.To))})
 	}
 	if o := u.LastRollback; o != nil {
-		rows = append(rows, []string{"taken back", fmt.Sprintf("%s, from %s to %s: %s", p.ago(o.At), visible(o.To), visible(o.From), visible(o.Reason))})
+		rows = append(rows, []string{"taken back", fmt.Sprintf("%s, from %s to %s: %s", p.ago(o.At), cell(o.To), cell(o.From), visible(orNone(o.Reason, "no reason is known")))})
 	}
 	for _, t := range u.Tried {
 		if t.Quarantined {
-			rows = append(rows, []string{"never again", fmt.Sprintf("%s (%.12s): %s", visible(t.Version), visible(t.SHA256), visible(t.Reason))})
+			rows = append(rows, []string{"never again", fmt.Sprintf("%s (%.12s): %s", cell(t.Version), visible(t.SHA256), visible(orNone(t.Reason, "no reason is known")))})
 		}
 	}
 	if len(rows) > 0 {

@@ -153,3 +153,24 @@ func TestPurgeOfAServiceOfOthers(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, names(t, dir), 3)
 }
+
+// Who has removed the configuration by hand wants the rest to be gone too, as far as
+// its usual places say where it is.
+func TestPurgeWithoutTheConfiguration(t *testing.T) {
+	t.Parallel()
+	b, config, program := ran(t)
+	b.registry.line = []string{program, "run", "--config", config}
+	require.NoError(t, os.Remove(config))
+	out, err := b.do(t, "uninstall", "--purge")
+	require.NoError(t, err)
+	require.NoDirExists(t, b.around.dirs.data)
+	require.NoDirExists(t, b.around.dirs.logs)
+	require.NoDirExists(t, filepath.Join(b.around.dirs.config, releaseKeysFolder))
+	require.Equal(t, []string{"token"}, names(t, b.around.dirs.config), "only the configuration says whose it is")
+	require.Contains(t, out, b.around.dirs.config+" stays: token and what else is in it is not the agent's")
+
+	require.NoError(t, os.Remove(filepath.Join(b.around.dirs.config, "token")))
+	_, err = b.do(t, "uninstall", "--purge")
+	require.NoError(t, err)
+	require.NoDirExists(t, b.around.dirs.config)
+}

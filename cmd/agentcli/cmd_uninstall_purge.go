@@ -15,6 +15,7 @@ import (
 type purge struct {
 	tree     tree
 	config   string // empty: there is none
+	folder   string // where it is, or was
 	found    loaded
 	program  string
 	stateDir string
@@ -59,15 +60,16 @@ func (p *purge) findConfig(flags flagValues, line []string) error {
 	if path == "" {
 		path = filepath.Join(p.tree.around.dirs.config, configName)
 	}
+	p.folder = filepath.Dir(path)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && len(flags.get(configFlag)) == 0 {
-		return nil // an earlier purge came as far as that
+		return nil // an earlier purge came as far as that, or somebody has removed it by hand
 	}
 	found, err := load(flagValues{configFlag: {path}}, p.tree.around.unaffected())
 	if err == nil {
 		err = found.standsAnywhere()
 	}
 	if err != nil {
-		return fmt.Errorf("the configuration does not say what belongs to the agent: %w", err)
+		return fmt.Errorf("the configuration does not say what belongs to the agent: %w; mend it, or remove it: then what is in the usual folders goes", err)
 	}
 	p.config, p.found = path, found
 	return nil
@@ -79,12 +81,8 @@ func (p *purge) do() error {
 		return err
 	}
 	p.countLost()
-	all := []error{p.removeState(), p.removeLogs()}
-	if p.config != "" {
-		all = append(all, p.removeConfig())
-	}
-	all = append(all, p.removeUpdates())
-	if above := filepath.Dir(p.stateDir); p.config != "" && filepath.Dir(filepath.Dir(p.config)) == above {
+	all := []error{p.removeState(), p.removeLogs(), p.removeConfig(), p.removeUpdates()}
+	if above := filepath.Dir(p.stateDir); filepath.Dir(p.folder) == above {
 		_ = os.Remove(above) // the one folder above all others, as on Windows, unless something else is in it
 	}
 	if stored, err := removeStoredSecrets(); stored || err != nil {
@@ -189,16 +187,31 @@ func (p *purge) removeLogs() (err error) {
 
 // removeConfig removes the file, and what lies beside it for it alone.
 func (p *purge) removeConfig() error {
-	dir := filepath.Dir(p.config)
+	var all []error
+	if p.config != "" {
+		all = p.removeFiles()
+	}
+	keys := filepath.Join(p.folder, releaseKeysFolder)
+	public, err := filepath.Glob(filepath.Join(keys, "*.pub"))
+	for _, path := range public {
+		all = append(all, p.remove(path))
+	}
+	p.removeEmpty(keys)
+	p.removeEmpty(p.folder)
+	return errors.Join(append(all, err)...)
+}
+
+// removeFiles removes the configuration and, in its folder, the secrets that it names.
+func (p *purge) removeFiles() []error {
 	all := []error{p.remove(p.config)}
 	c := p.found.config
 	for _, path := range []string{c.TokenFile, c.PasswordFile, c.NKeyFile, c.CredsFile} {
 		switch {
 		case path == "":
-		case filepath.Dir(path) == dir:
+		case filepath.Dir(path) == p.folder:
 			all = append(all, p.remove(path))
 		default:
-			p.left = append(p.left, path+" stays: it is not in "+dir)
+			p.left = append(p.left, path+" stays: it is not in "+p.folder)
 		}
 	}
 	for _, path := range p.found.files {
@@ -206,14 +219,7 @@ func (p *purge) removeConfig() error {
 			p.left = append(p.left, path+" stays: the configuration included it")
 		}
 	}
-	keys := filepath.Join(dir, releaseKeysFolder)
-	public, err := filepath.Glob(filepath.Join(keys, "*.pub"))
-	for _, path := range public {
-		all = append(all, p.remove(path))
-	}
-	p.removeEmpty(keys)
-	p.removeEmpty(dir)
-	return errors.Join(append(all, err)...)
+	return all
 }
 
 // updateMarks are in the names of what an update keeps beside the program.

@@ -127,6 +127,10 @@ func (l *loader) take(s setting, p place) bool {
 		return false
 	}
 	l.out.origins[s.name()] = p.origin(s)
+	if err := s.tooLong(values); err != nil {
+		l.failed(p.problem(s, err))
+		return true
+	}
 	if err := s.set(&l.out.config, values); err != nil {
 		l.failed(p.problem(s, err))
 		return true

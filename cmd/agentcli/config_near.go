@@ -64,22 +64,25 @@ func nearest(name string, names []string) string {
 	return best
 }
 
-// distance counts the letters to insert, remove or replace.
+// distance counts the letters to insert, remove, replace, or swap with the next one.
 func distance(a, b string) int {
+	var above, twoAbove []int // rows for one and two letters less of a
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		before := row[0]
+		twoAbove, above, row = above, row, make([]int, len(b)+1)
 		row[0] = i + 1
 		for j := range len(b) {
-			replaced := before
+			replaced := above[j]
 			if a[i] != b[j] {
 				replaced++
 			}
-			before = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
+			row[j+1] = min(replaced, row[j]+1, above[j+1]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], twoAbove[j-1]+1)
+			}
 		}
 	}
 	return row[len(b)]

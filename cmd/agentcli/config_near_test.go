@@ -38,7 +38,7 @@ func TestTablesOfOthers(t *testing.T) {
 func TestDistance(t *testing.T) {
 	t.Parallel()
 	for pair, want := range map[[2]string]int{
-		{"", ""}: 0, {"a", ""}: 1, {"", "abc"}: 3, {"kitten", "sitting"}: 3, {"update", "updates"}: 1, {"abc", "abc"}: 0, {"ab", "ba"}: 2,
+		{"", ""}: 0, {"a", ""}: 1, {"", "abc"}: 3, {"kitten", "sitting"}: 3, {"update", "updates"}: 1, {"abc", "abc"}: 0, {"ab", "ba"}: 1, {"jsno", "json"}: 1, {"abcd", "badc"}: 2, {"ca", "abc"}: 3,
 	} {
 		require.Equal(t, want, distance(pair[0], pair[1]), pair)
 		require.Equal(t, want, distance(pair[1], pair[0]), pair)

@@ -1,7 +1,5 @@
 package agentcli
 
-import "fmt"
-
 // place is one of the places that settings come from.
 type place struct {
 	origin  func(setting) string
@@ -11,16 +9,18 @@ type place struct {
 
 func (l *loader) fromFlags() place {
 	return place{
-		origin:  func(s setting) string { return "flag --" + s.flag },
-		problem: func(s setting, err error) problem { return problemOf(fmt.Errorf("--%s: %w", s.flag, err)) },
-		value:   func(s setting) []string { return l.flags.get(s.flag) },
+		origin: func(s setting) string { return "flag --" + s.flag },
+		problem: func(s setting, err error) problem {
+			return problem{Text: "--" + s.flag + ": " + plain(err), cause: err}
+		},
+		value: func(s setting) []string { return l.flags.get(s.flag) },
 	}
 }
 
 func (l *loader) fromEnv() place {
 	return place{
 		origin:  func(s setting) string { return "variable " + s.env },
-		problem: func(s setting, err error) problem { return problemOf(fmt.Errorf("%s: %w", s.env, err)) },
+		problem: func(s setting, err error) problem { return problem{Text: s.env + ": " + plain(err), cause: err} },
 		value:   func(s setting) []string { return nonEmpty(l.env(s.env)) },
 	}
 }

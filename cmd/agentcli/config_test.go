@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"testing"
 	"time"
 
@@ -15,41 +13,7 @@ import (
 	"github.com/kanade-go/kanade/agent"
 )
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
-func writeFile(t testing.TB, name, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-	return path
-}
-
-// testSurroundings is a host with nothing on it but env.
-func testSurroundings(t testing.TB, env map[string]string) surroundings {
-	t.Helper()
-	s := testScope(env)
-	dir := t.TempDir()
-	return surroundings{
-		lookupEnv: s.lookupEnv,
-		secrets:   func() (storedSecrets, error) { return storedSecrets{}, nil },
-		dirs:      dirs{config: filepath.Join(dir, "etc"), data: filepath.Join(dir, "lib"), logs: filepath.Join(dir, "log")},
-		scope:     s,
-	}
-}
-
 const minimalFile = "[agent]\nid = 'file-id'\nnats_url = 'nats://file:4222'\n[log]\npath = '/tmp/kanade/agent.log'\nlevel = 'warn'\n"
-
-// flagged makes flags from name, value pairs.
-func flagged(pairs ...string) flagValues {
-	flags := flagValues{}
-	for i := 0; i < len(pairs); i += 2 {
-		if flags[pairs[i]] == nil {
-			flags[pairs[i]] = new([]string)
-		}
-		*flags[pairs[i]] = append(*flags[pairs[i]], pairs[i+1])
-	}
-	return flags
-}
 
 func TestFindConfig(t *testing.T) {
 	t.Parallel()
@@ -76,17 +40,6 @@ func TestFindConfig(t *testing.T) {
 	got, err = findConfig(nil, around)
 	require.NoError(t, err)
 	require.Equal(t, usual, got)
-}
-
-func TestDefaultDirsDiffer(t *testing.T) {
-	t.Parallel()
-	d := defaultDirs(func(string) (string, bool) { return "", false })
-	for _, dir := range []string{d.config, d.data, d.logs} {
-		require.True(t, filepath.IsAbs(dir), dir)
-	}
-	require.NotEqual(t, d.config, d.data)
-	require.NotEqual(t, d.data, d.logs)
-	require.NotEqual(t, d.config, d.logs)
 }
 
 // The sample of the wire contract, on a host without and with its variable.
@@ -160,67 +113,6 @@ anything = 1
 	require.Equal(t, want, got.config.Config)
 	require.Equal(t, path+":6:1: agent.groups is deprecated and has no effect; groups come from the broker; "+
 		path+":12:10: unknown key agent.colour is ignored", got.warnings.Error())
-}
-
-func abs(t *testing.T, path string) string {
-	t.Helper()
-	path, err := filepath.Abs(path)
-	require.NoError(t, err)
-	return path
-}
-
-func TestLevelSources(t *testing.T) {
-	t.Parallel()
-	path := writeFile(t, "agent.toml", minimalFile) // says warn
-	for name, tc := range map[string]struct {
-		env   map[string]string
-		flags []string
-		want  slog.Level
-	}{
-		"file":                   {nil, nil, slog.LevelWarn},
-		"RUST_LOG":               {map[string]string{"RUST_LOG": "debug"}, nil, slog.LevelDebug},
-		"RUST_LOG for us":        {map[string]string{"RUST_LOG": "hyper=trace,kanade_agent=error"}, nil, slog.LevelError},
-		"RUST_LOG for others":    {map[string]string{"RUST_LOG": "hyper=trace"}, nil, slog.LevelWarn},
-		"RUST_LOG that is wrong": {map[string]string{"RUST_LOG": "loud"}, nil, slog.LevelWarn},
-		"our variable over it":   {map[string]string{"RUST_LOG": "debug", "KANADE_LOG_LEVEL": "error"}, nil, slog.LevelError},
-		"flag over all":          {map[string]string{"RUST_LOG": "debug", "KANADE_LOG_LEVEL": "error"}, []string{"log-level", "trace"}, levelTrace},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got, err := load(flagged(append([]string{"config", path}, tc.flags...)...), testSurroundings(t, tc.env))
-			require.NoError(t, err)
-			require.Equal(t, tc.want, got.config.LogLevel)
-			require.Empty(t, got.warnings)
-		})
-	}
-}
-
-func TestLevelInFileThatMeansNothing(t *testing.T) {
-	t.Parallel()
-	path := writeFile(t, "agent.toml", "[agent]\nid='a'\nnats_url='nats://h'\n[log]\npath='/x/a.log'\nlevel='loud'\n")
-	got, err := load(flagged("config", path), testSurroundings(t, nil))
-	require.NoError(t, err)
-	require.Equal(t, slog.LevelInfo, got.config.LogLevel)
-	require.Len(t, got.warnings, 1)
-}
-
-func TestFilterLevel(t *testing.T) {
-	t.Parallel()
-	for filter, want := range map[string]any{
-		"info": slog.LevelInfo, "WARN": slog.LevelWarn, " debug ": slog.LevelDebug, "off": levelOff,
-		"info,kanade_agent=debug": slog.LevelDebug, "kanade_agent=debug,info": slog.LevelDebug,
-		"info,hyper=trace": slog.LevelInfo, "info,loud,=,x=": slog.LevelInfo,
-		"kanade_agent=error": slog.LevelError, "kanade_agent = error": slog.LevelError,
-		"kanade_agent=loud,warn": slog.LevelWarn,
-		"error,info":             slog.LevelInfo,
-		"":                       nil, "loud": nil, "hyper=trace": nil, ",,": nil,
-	} {
-		level, ok := filterLevel(filter)
-		require.Equal(t, want != nil, ok, filter)
-		if ok {
-			require.Equal(t, want, level, filter)
-		}
-	}
 }
 
 func TestWithoutFile(t *testing.T) {
@@ -387,20 +279,4 @@ func TestRegistryThatCannotBeReadIsNamed(t *testing.T) {
 	require.Equal(t, agent.Secret("t"), got.config.Token)
 	require.Len(t, got.warnings, 1)
 	require.Contains(t, got.warnings[0].Text, "access is denied")
-}
-
-func TestHostScope(t *testing.T) {
-	t.Parallel()
-	r, err := expand("{{ system.os }}/{{ system.arch }}/{{ system.host }}/{{ system.user }}/{{ system.cwd }}", hostScope(os.LookupEnv))
-	require.NoError(t, err)
-	host, err := os.Hostname()
-	require.NoError(t, err)
-	cwd, err := os.Getwd()
-	require.NoError(t, err)
-	require.Contains(t, r.text, wireOS(runtime.GOOS)+"/"+wireArch(runtime.GOARCH)+"/"+host+"/")
-	require.Contains(t, r.text, cwd)
-	require.Equal(t, "macos", wireOS("darwin"))
-	require.Equal(t, "aarch64", wireArch("arm64"))
-	require.Equal(t, "x86", wireArch("386"))
-	require.Equal(t, "riscv64", wireArch("riscv64"))
 }

@@ -59,10 +59,8 @@ const (
 // places; those that are not warnings leave nothing to work with.
 func readConfigFile(path string, s scope) (*configFile, problems) {
 	set, found := readConfigSet(path, s, func(name string) (string, error) {
-		if name != path { // the first may be a pipe; one that a file names could block
-			if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-				return "", fmt.Errorf("%s is no regular file", name)
-			}
+		if err := regular(name); err != nil {
+			return "", err
 		}
 		return readBounded(name, maxConfigBytes)
 	})
@@ -74,6 +72,15 @@ func readConfigFile(path string, s scope) (*configFile, problems) {
 		found = append(found, f.take(d)...)
 	}
 	return f, found.ordered(f.paths()...)
+}
+
+// regular refuses what is there and no file: a pipe waits for its writer for ever, and
+// what came out of it once is not there when the configuration is read again.
+func regular(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file", visible(path))
+	}
+	return nil
 }
 
 func readBounded(path string, limit int) (string, error) {

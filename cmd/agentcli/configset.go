@@ -45,7 +45,7 @@ func readConfigSet(path string, s scope, read func(string) (string, error)) (*co
 		switch {
 		case len(c.problems) > 0, reflect.DeepEqual(c.vars, c.scope.vars) && slices.Equal(files, before):
 			return c, append(c.problems, c.pending...).ordered(path)
-		case len(c.pending) == 0 && len(c.documents) == 1:
+		case len(c.pending) == 0 && len(c.documents) == 1 && !c.scope.guessed:
 			return c, nil // nothing was made from anything
 		}
 		c.scope.vars, before = c.vars, files

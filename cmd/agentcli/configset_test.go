@@ -153,7 +153,7 @@ func TestEveryTemplateFaultAtOnce(t *testing.T) {
 	src := `{% for x in y %}
 {{ x }}
 {% endfor %}
-{{ system.host | upper }}
+{{ system.host | title }}
 {{ env(name='NO') }}
 {% if vars.a in 5 %}
 a = '{{ now() }}'

@@ -130,7 +130,11 @@ func (d *dailyFile) moveAside() (removed bool, err error) {
 	}
 	_, err = os.Lstat(d.earlier(d.day))
 	removed = err == nil
-	if err := os.Rename(d.name(d.day), d.earlier(d.day)); err != nil {
+	move := moveLog
+	if d.failed { // it waited for that already
+		move = os.Rename
+	}
+	if err := move(d.name(d.day), d.earlier(d.day)); err != nil {
 		return false, err
 	}
 	return removed, d.open(d.day)

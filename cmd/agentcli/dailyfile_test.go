@@ -88,6 +88,33 @@ func TestDailyFileRotatesAtMidnightUTC(t *testing.T) {
 	require.Equal(t, "two\nthree\n", content(t, dir, "x.2026-01-31.log"))
 }
 
+// A host whose clocks are put forward or back writes the same files: the day is UTC's.
+func TestDailyFileWhereClocksArePutForwardAndBack(t *testing.T) {
+	t.Parallel()
+	winter, summer := time.FixedZone("winter", -4*3600), time.FixedZone("summer", -3*3600)
+	for name, moments := range map[string][]time.Time{
+		"back at local midnight": { // 24:00 is 23:00 again
+			time.Date(2026, 4, 4, 20, 59, 59, 0, summer), time.Date(2026, 4, 4, 21, 0, 0, 0, summer),
+			time.Date(2026, 4, 4, 23, 59, 59, 0, summer), time.Date(2026, 4, 4, 23, 0, 0, 0, winter), time.Date(2026, 4, 5, 0, 0, 0, 0, winter),
+		},
+		"forward at local midnight": { // there is no 0:30
+			time.Date(2026, 9, 5, 19, 59, 59, 0, winter), time.Date(2026, 9, 5, 20, 0, 0, 0, winter),
+			time.Date(2026, 9, 5, 23, 59, 59, 0, winter), time.Date(2026, 9, 6, 1, 0, 0, 0, summer), time.Date(2026, 9, 6, 1, 30, 0, 0, summer),
+		},
+	} {
+		dir := t.TempDir()
+		d, clock, warnings := newTestFile(t, filepath.Join(dir, "x.log"), 14)
+		for _, clock.at = range moments {
+			write(t, d, clock.at.Format(time.RFC3339)+"\n")
+		}
+		before, after := moments[0].UTC().Format(time.DateOnly), moments[1].UTC().Format(time.DateOnly)
+		require.NotEqual(t, before, after, name)
+		require.Equal(t, []string{"x." + before + ".log", "x." + after + ".log"}, names(t, dir), name)
+		require.Equal(t, 4, strings.Count(content(t, dir, "x."+after+".log"), "\n"), name)
+		require.Empty(t, *warnings, name)
+	}
+}
+
 func TestDailyFileAppendsAfterRestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -65,6 +65,12 @@
 //	--nkey-file      KANADE_NATS_NKEY_FILE     [agent] nkey_file
 //	--creds-file     KANADE_NATS_CREDS_FILE    [agent] creds_file
 //
+// The data folder must be new, empty, an agent's (of this program or of the release that
+// fleets come from), or the usual one; what is plainly something else's, such as /etc or
+// a home folder, is refused, since an agent closes its folder to everybody else. What the
+// configuration names may stand in it. A configuration is a regular file: no pipe or
+// device.
+//
 // Relative paths start at the working directory. A variable that is set but
 // empty counts as not set. Unknown keys are ignored; those in the tables
 // above are named in a warning with the nearest name that there is, and so are tables
@@ -110,15 +116,20 @@
 //	{{ env(name="SITE", default="lab") }}      an error if it is unset and has no default
 //	{{ home() }}
 //	{{ vars.site }}                            from [vars], of this file or an included one
+//	{{ system.host | lower }}                  also upper, trim, replace(from="a", to="b")
+//	{{ vars.site | default(value="lab") }}     if there is no such variable
+//	{{ system.host | hash | port_offset(start=4000, range=1000) }}
 //	{% if is_windows() %} … {% elif … %} … {% else %} … {% endif %}
 //	{# a comment #}
 //
 // system.os is windows, linux or macos. Conditions know is_windows(),
 // is_linux(), is_mac(), not, and, or, == and !=. Variables of [vars] may be
-// made from one another in any order; all files see the same ones. Other
-// features of Tera (for, set, filters, its include tag) are errors that name
-// feature, line and column. Values are inserted as they
-// are: write Windows paths in single quotes.
+// made from one another in any order; all files see the same ones. hash is the
+// FNV-1a of a text, with 64 bits; port_offset is its number modulo range, plus
+// start. Other features of Tera (for, set, its other filters, its include tag) are
+// errors that name feature, line and column, and so is what programs differ in: a
+// number compared with a text, capitals of other letters than those of ASCII.
+// Values are inserted as they are: write Windows paths in single quotes.
 //
 // # What it does not do
 //

@@ -10,7 +10,8 @@ import (
 var fuzzSeeds = []string{
 	"", "{{", "{%", "{#", "}}", "{{ system.host }}", "{%- if is_linux() -%}\na\n{%- endif -%}",
 	`{{ env(name="X", default=system.host) }}`, "[vars]\na='{{ vars.b }}'\nb={{ vars.c }}\nc=1\n",
-	"[vars]\na='{{ vars.a }}'", "{% if not vars.a == 'b' or (1 and 2) %}x{% elif 3 %}{% else %}{% endif %}",
+	"[vars]\na='{{ vars.a }}'", "{{ vars.a | default(value='x') | lower | hash | port_offset(start=1, range=2) }}", "{{ 'a' | replace(from='', to='b') | trim }}",
+	"{% if not vars.a == 'b' or (1 and 2) %}x{% elif 3 %}{% else %}{% endif %}",
 	"[agent]\nid='x'\nnats_url='nats://h:4222'\ngroups=['a']\n[log]\npath='a.log'\nlevel='info'\nkeep_days=3\n",
 	"agent = 5", "[agent]\nconcurrency='x'", "\xff", "\ufeff[agent]", "[agent\n", "a = \"\\u12", "include=['a']",
 }

@@ -43,7 +43,7 @@ func filterLevel(filter string) (level slog.Level, ok bool) {
 func strictLevel(filter string) (slog.Level, error) {
 	level, ok := filterLevel(filter)
 	if !ok {
-		return 0, fmt.Errorf("no log level in %q; use trace, debug, info, warn, error or off", filter)
+		return 0, fmt.Errorf("no log level in %s; use trace, debug, info, warn, error or off", quoted(filter))
 	}
 	return level, nil
 }

@@ -61,26 +61,24 @@ func newLevelWatch(level *slog.LevelVar, log *slog.Logger, files []string, read 
 
 // run looks at the files now and then, and at each hang-up, until ctx ends.
 func (w *levelWatch) run(ctx context.Context) {
-	timer := time.NewTimer(w.untilLook())
+	timer := time.NewTimer(w.poll)
 	defer timer.Stop()
 	for {
+		if len(w.files) == 0 { // flags and variables do not change
+			timer.Stop()
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.hangups:
 			w.told = "" // someone asks: they are told again
 			w.reload(true)
+			timer.Reset(w.poll)
 		case <-timer.C:
 			w.reload(false)
-			timer.Reset(w.untilLook())
+			timer.Reset(w.poll)
 		}
 	}
-}
-
-// untilLook ends on a whole multiple of the poll, together with what else this
-// process does now and then: an idle host is woken once for all of it.
-func (w *levelWatch) untilLook() time.Duration {
-	return w.poll - time.Duration(time.Now().UnixNano())%w.poll
 }
 
 func (w *levelWatch) reload(asked bool) {
@@ -143,7 +141,7 @@ type watched struct {
 }
 
 func (w watched) Run(ctx context.Context) error {
-	defer returnStartMemory()()
+	defer returnStart()()
 	watching, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {

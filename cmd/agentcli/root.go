@@ -2,12 +2,8 @@ package agentcli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"iter"
 	"os"
-	"strconv"
-	"strings"
 
 	"github.com/kardianos/service"
 	"github.com/spf13/cobra"
@@ -89,6 +85,7 @@ func (t tree) command() *cobra.Command {
 	t.tame(completion)
 	completion.Args = cobra.ArbitraryArgs // it says itself what it takes
 	root.AddCommand(completion)
+	root.SetHelpCommand(t.helpCommand())
 	return root
 }
 
@@ -99,34 +96,4 @@ func (t tree) tame(cmd *cobra.Command) {
 	if cmd.ValidArgs == nil {
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	}
-}
-
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	if !cmd.HasSubCommands() {
-		return usageError(cmd, fmt.Errorf("%s takes no argument such as %q", cmd.Name(), args[0]))
-	}
-	hint := ""
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = "; did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return usageError(cmd, fmt.Errorf("unknown verb %q%s", args[0], hint))
-}
-
-func usageError(cmd *cobra.Command, err error) error {
-	return &exitError{code: ExitUsage, err: fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
-}
-
-// flagError is in words of the command line, not of the package that parses it.
-func flagError(cmd *cobra.Command, err error) error {
-	if number, ok := errors.AsType[*strconv.NumError](err); ok {
-		what := "it is no whole number"
-		if errors.Is(number, strconv.ErrRange) {
-			what = "it is too large"
-		}
-		err = errors.New(strings.Replace(err.Error(), number.Error(), what, 1))
-	}
-	return usageError(cmd, err)
 }

@@ -20,6 +20,20 @@ func isAdministrator() bool { return os.Geteuid() == 0 }
 func closeFolder(path string) error { return closeTo(path, 0o700, fs.ModeDir) }
 func closeFile(path string) error   { return closeTo(path, 0o600, 0) }
 
+// makeClosed makes a folder for the owner alone.
+func makeClosed(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	return closeFolder(dir)
+}
+
+// makeAbove makes the folders above one that is missing. They are open, as others of the
+// host are: nobody but their owner changes them.
+func makeAbove(dir string) (made []string, err error) {
+	return nil, os.MkdirAll(filepath.Dir(dir), 0o755)
+}
+
 // closeTo changes what it has opened, and that only if it is of this kind: a device
 // that a configuration names, or a folder, would be lost to the whole host.
 func closeTo(path string, mode, kind fs.FileMode) error {

@@ -4,8 +4,11 @@ package agentcli
 
 import (
 	"encoding/xml"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -47,7 +50,11 @@ func plistValue(t require.TestingT, n plistNode) any {
 		return list
 	case "true":
 		return true
-	case "integer", "string":
+	case "integer":
+		number, err := strconv.Atoi(n.Text)
+		require.NoError(t, err)
+		return number
+	case "string":
 		return n.Text
 	}
 	require.Fail(t, "an element that no property list has", n.XMLName.Local)
@@ -62,10 +69,37 @@ func TestPlist(t *testing.T) {
 	require.Equal(t, []any{d.Program, "run", "--config", d.Config}, job["ProgramArguments"])
 	require.Equal(t, true, job["RunAtLoad"])
 	require.Equal(t, true, job["KeepAlive"], "whatever it ends with")
-	require.Equal(t, "30", job["ExitTimeOut"])
+	require.Equal(t, 30, job["ExitTimeOut"])
 	require.Equal(t, "/var/log/kanade/kanade-agent.err.log", job["StandardErrorPath"])
 	d.LogFile = ""
 	require.NotContains(t, readPlist(t, plistOf(d)), "StandardErrorPath")
+}
+
+// documented are the keys that the job has, with their types in launchd.plist(5). One
+// of another type, or that it does not know, is left out by launchd without a word.
+var documented = map[string]any{
+	"Label": "", "ProgramArguments": []any{}, "StandardErrorPath": "",
+	"RunAtLoad": true, "KeepAlive": true, // a dictionary in its place would name conditions
+	"ThrottleInterval": 0, // s between two starts; launchd's own is 10
+	"ExitTimeOut":      0, // s between SIGTERM and SIGKILL; launchd's own is 20, 0 is for ever
+}
+
+func TestLaunchdKnowsWhatThePlistSays(t *testing.T) {
+	t.Parallel()
+	text := plistOf(defined("/etc/kanade/agent.toml"))
+	require.True(t, strings.HasPrefix(text, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" "))
+	job := readPlist(t, text)
+	for key, value := range job {
+		require.Contains(t, documented, key)
+		require.Equal(t, fmt.Sprintf("%T", documented[key]), fmt.Sprintf("%T", value), key)
+	}
+	require.Len(t, job, len(documented))
+	patience := time.Duration(job["ExitTimeOut"].(int)) * time.Second
+	require.Greater(t, patience, stopBudget, "it is killed before it has stored its results")
+	require.Equal(t, 10, job["ThrottleInterval"], "shorter ones are for launchd to ignore")
+	for _, arg := range job["ProgramArguments"].([]any) {
+		require.IsType(t, "", arg)
+	}
 }
 
 func TestCommandLinesOfPlists(t *testing.T) {

@@ -36,7 +36,7 @@ func runCommand(ctx context.Context, program string, args ...string) (string, er
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	if err != nil {
-		err = fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, strings.TrimSpace(errs.String()))
+		err = fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, oneLine(errors.New(errs.String())))
 	}
 	return out.String(), err
 }

@@ -69,7 +69,7 @@ func (r scmRegistry) update(s *mgr.Service, d serviceDefinition) (changed []chan
 		return nil, err
 	}
 	line := scmLine(d)
-	if now.line != line {
+	if !sameLine(now.line, line) {
 		changed = append(changed, major("service updated; before, it ran: %s", now.line))
 	}
 	if now.display != d.DisplayName {
@@ -84,6 +84,16 @@ func (r scmRegistry) update(s *mgr.Service, d serviceDefinition) (changed []chan
 		}
 	}
 	return changed, setDescription(s, d.Description)
+}
+
+// sameLine: Windows Installer puts quotes around words that need none.
+func sameLine(one, other string) bool {
+	first, err := windows.DecomposeCommandLine(one)
+	if err != nil {
+		return false
+	}
+	second, err := windows.DecomposeCommandLine(other)
+	return err == nil && slices.Equal(first, second)
 }
 
 // scmLine is a command line as mgr.CreateService makes it.

@@ -82,6 +82,20 @@ func TestServiceControlManager(t *testing.T) {
 	}
 }
 
+func TestTheSameCommandLine(t *testing.T) {
+	t.Parallel()
+	line := scmLine(serviceDefinition{Program: `C:\Program Files\Kanade\kanade-agent.exe`, Arguments: serviceArguments(nil, `C:\ProgramData\Kanade\config\agent.toml`)})
+	for other, want := range map[string]bool{
+		line: true,
+		`"C:\Program Files\Kanade\kanade-agent.exe" run --config "C:\ProgramData\Kanade\config\agent.toml"`: true,  // as the installer writes it
+		`C:\Program Files\Kanade\kanade-agent.exe run --config C:\ProgramData\Kanade\config\agent.toml`:     false, // runs C:\Program.exe, if there is one
+		`"C:\Program Files\Kanade\kanade-agent.exe" run`:                                                    false,
+		"": false,
+	} {
+		require.Equal(t, want, sameLine(other, line), other)
+	}
+}
+
 // What they are worth only Windows can show: Wine keeps Unix modes instead.
 func TestAccessRightsAreSet(t *testing.T) {
 	dir := t.TempDir()

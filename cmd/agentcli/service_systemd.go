@@ -86,7 +86,11 @@ func (r systemdRegistry) packaged(d serviceDefinition) bool {
 }
 
 func (r systemdRegistry) CommandLine(context.Context) ([]string, error) {
-	for _, path := range r.places() {
+	places := r.places()
+	if r.masked() {
+		places = places[1:]
+	}
+	for _, path := range places {
 		text, there, err := readIfThere(path)
 		if err != nil {
 			return nil, err
@@ -105,7 +109,9 @@ func (r systemdRegistry) Unregister(ctx context.Context) (removed []string, err 
 		return nil, err
 	}
 	own := r.places()[0]
-	if err := os.Remove(own); err == nil {
+	if r.masked() {
+		removed = append(removed, own+" stays: an administrator has masked the service")
+	} else if err := os.Remove(own); err == nil {
 		removed = append(removed, own+" removed")
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -208,6 +214,17 @@ func (s systemdService) state(ctx context.Context) (managed, error) {
 		return m, fmt.Errorf("systemd says %q of %s", active, s.registry.unit())
 	}
 	return m, nil
+}
+
+func (s systemdService) Start() error   { return s.control("start") }
+func (s systemdService) Stop() error    { return s.control("stop") }
+func (s systemdService) Restart() error { return s.control("restart") }
+
+// control waits as long as the unit lets it, and returns what systemctl says of a
+// failure.
+func (s systemdService) control(verb string) error {
+	_, err := s.registry.run(context.Background(), "systemctl", verb, s.registry.unit())
+	return err
 }
 
 func (s systemdService) Status() (service.Status, error) {

@@ -168,6 +168,45 @@ func TestSystemdRegisterUnmasksNothing(t *testing.T) {
 	require.Equal(t, os.DevNull, to)
 }
 
+func TestSystemdUnregisterUnmasksNothing(t *testing.T) {
+	t.Parallel()
+	r, _, path := systemdBench(t)
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.Symlink(os.DevNull, path))
+	_, err := r.CommandLine(t.Context())
+	require.ErrorIs(t, err, service.ErrNotInstalled)
+
+	packaged := filepath.Join(r.root, "usr/lib/systemd/system/kanade-agent.service")
+	require.NoError(t, os.MkdirAll(filepath.Dir(packaged), 0o755))
+	require.NoError(t, os.WriteFile(packaged, []byte(unitOf(defined("/c"), 252)), 0o644))
+	line, err := r.CommandLine(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "/c", configOf(line))
+	removed, err := r.Unregister(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{path + " stays: an administrator has masked the service", packaged + " stays: it belongs to a package, and goes with that"}, removed)
+	to, err := os.Readlink(path)
+	require.NoError(t, err)
+	require.Equal(t, os.DevNull, to)
+}
+
+// What systemctl says is what an administrator needs to know.
+func TestSystemdSaysWhyItFails(t *testing.T) {
+	t.Parallel()
+	r, f, _ := systemdBench(t)
+	s := systemdService{Service: &fakeService{}, registry: r}
+	for verb, do := range map[string]func() error{"start": s.Start, "stop": s.Stop, "restart": s.Restart} {
+		require.NoError(t, do())
+		require.Equal(t, []string{verb + " kanade-agent.service"}, f.changes())
+		f.fails = verb
+		require.ErrorContains(t, do(), "access is denied")
+		f.changes()
+	}
+	_, err := runCommand(t.Context(), "sh", "-c", "echo Unit is masked. >&2; echo See the journal. >&2; exit 1")
+	require.ErrorContains(t, err, "exit status 1: Unit is masked.; See the journal.")
+	require.NotContains(t, err.Error(), "\n")
+}
+
 func TestSystemdStates(t *testing.T) {
 	t.Parallel()
 	for shown, want := range map[string]struct {

@@ -1,6 +1,7 @@
 package agentcli
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -30,6 +31,7 @@ type setting struct {
 	more string // a second key, whose list adds to the first one's
 	set  func(*hostConfig, []string) error
 	show func(hostConfig) string
+	most int // bytes of a value; 0: mostValue
 	// unfit refuses what must not be on a command line, which every user of the
 	// host can read.
 	unfit func(string) error
@@ -63,6 +65,20 @@ func allSettings() []setting {
 	return slices.Concat(plainSettings, []setting{levelSetting}, credentialSettings)
 }
 
+// mostValue is longer than any path or address.
+const mostValue = 4096
+
+// tooLong does not repeat the value, which may be a password.
+func (s setting) tooLong(values []string) error {
+	most := cmp.Or(s.most, mostValue)
+	for _, v := range values {
+		if len(v) > most {
+			return fmt.Errorf("the value has %d bytes; more than %d make no sense", len(v), most)
+		}
+	}
+	return nil
+}
+
 func last(values []string) string { return values[len(values)-1] }
 
 // absolute fixes a path to the folder the process started in; an empty one
@@ -79,7 +95,7 @@ func absolute(into *string, values []string) (err error) {
 func natural(into *int, values []string) error {
 	n, err := strconv.ParseUint(last(values), 10, 31)
 	if err != nil {
-		return fmt.Errorf("%q is not a whole number from 0 up", last(values))
+		return fmt.Errorf("%s is not a whole number from 0 up", quoted(last(values)))
 	}
 	*into = int(n)
 	return nil
@@ -88,7 +104,7 @@ func natural(into *int, values []string) error {
 func yesNo(into *bool, values []string) error {
 	is, err := strconv.ParseBool(last(values))
 	if err != nil {
-		return fmt.Errorf("%q is neither true nor false", last(values))
+		return fmt.Errorf("%s is neither true nor false", quoted(last(values)))
 	}
 	*into = is
 	return nil

@@ -20,7 +20,7 @@ const maxGrace = 10 * time.Second
 // agentSettings stand in [agent], beside credentialSettings.
 var agentSettings = []setting{
 	{
-		flag: "id", env: "KANADE_AGENT_ID", key: "agent.id",
+		flag: "id", env: "KANADE_AGENT_ID", key: "agent.id", most: 256,
 		help: "`name` of this host on the wire (pc_id); without a file: the host name",
 		show: func(c hostConfig) string { return c.ID },
 		set:  func(c *hostConfig, v []string) error { c.ID = last(v); return nil },
@@ -62,7 +62,7 @@ var agentSettings = []setting{
 func grace(into *time.Duration, values []string) error {
 	d, err := time.ParseDuration(last(values))
 	if err != nil || d < 0 || d > maxGrace {
-		return fmt.Errorf("%q is not a duration from 0s to %v", last(values), maxGrace)
+		return fmt.Errorf("%s is not a duration from 0s to %v", quoted(last(values)), maxGrace)
 	}
 	*into = d
 	return nil

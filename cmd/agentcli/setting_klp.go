@@ -49,7 +49,7 @@ func octal(mode fs.FileMode) string {
 func fileMode(into *fs.FileMode, values []string) error {
 	mode, err := strconv.ParseUint(last(values), 8, 32)
 	if err != nil || fs.FileMode(mode)&^fs.ModePerm != 0 {
-		return fmt.Errorf("%q is no mode such as '0660'", last(values))
+		return fmt.Errorf("%s is no mode such as '0660'", quoted(last(values)))
 	}
 	*into = fs.FileMode(mode)
 	return nil

@@ -27,13 +27,13 @@ func loopback(address string) error {
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return fmt.Errorf("%q is no address such as 127.0.0.1:9464", address)
+		return fmt.Errorf("%s is no address such as 127.0.0.1:9464", quoted(address))
 	}
 	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return fmt.Errorf("%q: only a loopback address such as 127.0.0.1 is served, or others could read it", address)
+		return fmt.Errorf("%s: only a loopback address such as 127.0.0.1 is served, or others could read it", quoted(address))
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("%q: the port must be a number from 0 to 65535", address)
+		return fmt.Errorf("%s: the port must be a number from 0 to 65535", quoted(address))
 	}
 	return nil
 }

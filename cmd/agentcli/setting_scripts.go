@@ -57,7 +57,7 @@ func unlimited[T comparable](value T, shown string) string {
 func duration(into *time.Duration, values []string) error {
 	d, err := time.ParseDuration(last(values))
 	if err != nil || d < 0 {
-		return fmt.Errorf("%q is not a duration such as 90s or 10m", last(values))
+		return fmt.Errorf("%s is not a duration such as 90s or 10m", quoted(last(values)))
 	}
 	*into = d
 	return nil
@@ -82,5 +82,5 @@ func byteSize(into *int64, values []string) error {
 		*into = int64(n << unit.shift)
 		return nil
 	}
-	return fmt.Errorf("%q is not a number of bytes such as 1048576, 512MiB or 2GiB", last(values))
+	return fmt.Errorf("%s is not a number of bytes such as 1048576, 512MiB or 2GiB", quoted(last(values)))
 }

@@ -143,3 +143,28 @@ func TestSizes(t *testing.T) {
 		require.Error(t, byteSize(&got, []string{text}), text)
 	}
 }
+
+// What is too long to be meant is not repeated: it may be a password.
+func TestValuesThatAreTooLong(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("s3same", 1000)
+	for _, args := range [][]string{
+		{"--id", long, "--nats-url", "nats://h"},
+		{"--id", long[:300], "--nats-url", "nats://h"},
+		{"--nats-url", "nats://u:" + long + "@h"},
+		{"--nats-url", "nats://h", "--grace", long},
+		{"--nats-url", "nats://h", "--grace", long[:4000]},
+		{"--nats-url", "nats://h", "--log-level", long},
+		{"--nats-url", "nats://h", "--metrics-addr", long[:4000]},
+	} {
+		b := newBench(t, nil)
+		_, err := b.do(t, append([]string{"run"}, args...)...)
+		require.Equal(t, ExitError, ExitCode(err), args)
+		require.NotContains(t, err.Error(), long[:mostQuoted])
+		require.Less(t, len(err.Error()), 400)
+		out, err := b.do(t, append([]string{"config", "check"}, args...)...)
+		require.Equal(t, ExitError, ExitCode(err), args)
+		require.Contains(t, out, ": 1 error, 0 warnings", "it is said once")
+	}
+	require.Error(t, agent.Config{ID: strings.Repeat("x", 257), StateDir: anyFolder()}.Validate(), "the limit here takes nothing that the agent allows")
+}

@@ -44,5 +44,5 @@ func oneOf(word string, words ...string) error {
 	if word == "" || slices.Contains(words, word) {
 		return nil
 	}
-	return fmt.Errorf("%q is none of %s", word, strings.Join(words, ", "))
+	return fmt.Errorf("%s is none of %s", quoted(word), strings.Join(words, ", "))
 }

@@ -8,9 +8,13 @@ import (
 // startTime is more than a start takes, with a broker that answers.
 const startTime = 10 * time.Second
 
-// returnStartMemory gives the memory that only the start needed back to the system,
-// once. The program does it, not the library: whoever embeds the agent decides about
-// the memory of the process.
-func returnStartMemory() (stop func() bool) {
-	return time.AfterFunc(startTime, debug.FreeOSMemory).Stop
+// returnStart gives back to the system what only the start needed, once: memory,
+// pages of the program, threads. The program does it, not the library: whoever embeds
+// the agent decides about the process.
+func returnStart() (stop func() bool) {
+	return time.AfterFunc(startTime, func() {
+		debug.FreeOSMemory()
+		unmapProgram()
+		endIdleThreads()
+	}).Stop
 }

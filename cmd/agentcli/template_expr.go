@@ -1,21 +1,34 @@
 package agentcli
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // value is what an expression yields: its text, and whether a condition takes
 // it for true.
 type value struct {
 	text  string
 	truth bool
+	kind  valueKind
 }
+
+type valueKind int
+
+const (
+	valueText valueKind = iota
+	valueNumber
+	valueBool
+)
 
 func textValue(s string) value { return value{text: s, truth: s != ""} }
 
+func numberValue(s string) value {
+	return value{text: s, truth: strings.Trim(s, "-0.") != "", kind: valueNumber}
+}
+
 func boolValue(b bool) value {
-	if b {
-		return value{text: "true", truth: true}
-	}
-	return value{text: "false"}
+	return value{text: strconv.FormatBool(b), truth: b, kind: valueBool}
 }
 
 type expression interface {
@@ -28,6 +41,7 @@ type (
 	negation  struct{ operand expression }
 	operation struct {
 		operator    string // == != and or
+		at          int
 		left, right expression
 	}
 	call struct {
@@ -36,7 +50,7 @@ type (
 	}
 )
 
-// expression = disjunction; or binds weakest, then and, not, == and !=.
+// expression = disjunction; or binds weakest, then and, not, == and !=, filters.
 func (p *parser) expression() (expression, error) {
 	return p.binary(p.conjunction, "or")
 }
@@ -62,7 +76,7 @@ func (p *parser) binary(operand func() (expression, error), operators ...string)
 		_, _ = p.next() // the operator just peeked at
 		var right expression
 		right, err = operand()
-		left = operation{operator: t.text, left: left, right: right}
+		left = operation{operator: t.text, at: t.at, left: left, right: right}
 	}
 	return nil, err
 }
@@ -97,6 +111,14 @@ func (p *parser) inversion() (expression, error) {
 }
 
 func (p *parser) operand() (expression, error) {
+	unfiltered, err := p.unfiltered()
+	if err != nil {
+		return nil, err
+	}
+	return p.filters(unfiltered)
+}
+
+func (p *parser) unfiltered() (expression, error) {
 	t, err := p.next()
 	if err != nil {
 		return nil, err
@@ -109,7 +131,7 @@ func (p *parser) operand() (expression, error) {
 	case t.kind == tokenString:
 		return constant{textValue(t.text)}, nil
 	case t.kind == tokenNumber:
-		return constant{value{text: t.text, truth: strings.Trim(t.text, "0.") != ""}}, nil
+		return constant{numberValue(t.text)}, nil
 	case t.named("true"), t.named("false"):
 		return constant{boolValue(t.text == "true")}, nil
 	case t.kind == tokenName:

@@ -261,8 +261,6 @@ func (p *parser) peek() (token, error) {
 // unexpected names what Tera has and this renderer has not.
 func (p *parser) unexpected(t token, wanted string) error {
 	switch {
-	case t.is("|"):
-		return p.filter(t)
 	case t.is("["):
 		return errorAt(t.at, "template lists and indexes are not supported")
 	case t.kind == tokenSymbol && strings.ContainsAny(t.text, "+-*/%~<>"),
@@ -270,12 +268,4 @@ func (p *parser) unexpected(t token, wanted string) error {
 		return errorAt(t.at, "the template operator %q is not supported", t.text)
 	}
 	return errorAt(t.at, "expected %s, found %v", wanted, t)
-}
-
-func (p *parser) filter(pipe token) error {
-	name, err := (&scanner{src: p.src, pos: pipe.at + 1}).next()
-	if err != nil || name.kind != tokenName {
-		return errorAt(pipe.at, "template filters are not supported")
-	}
-	return errorAt(pipe.at, "the template filter %q is not supported", name.text)
 }

@@ -33,6 +33,31 @@ func shortened(s string, most int) string {
 	return string(runes[:most-1]) + "…"
 }
 
+// mostQuoted is how much of a value from a command line or a file an error repeats.
+const mostQuoted = 64
+
+// quoted is a value in an error: nothing of it acts on a terminal, and it is cut.
+func quoted(s string) string { return strconv.Quote(shortened(s, mostQuoted)) }
+
+// withoutMiddle is the beginning and the end of a text that can be long.
+func withoutMiddle(s string, most int) string {
+	runes := []rune(s)
+	if len(runes) <= most {
+		return s
+	}
+	end := most / 3
+	return string(runes[:most-end-1]) + "…" + string(runes[len(runes)-end:])
+}
+
+// printable is s with everything that is not printable as an escape.
+func printable(s string) string {
+	var text strings.Builder
+	w := newVisibleWriter(&text)
+	_, _ = io.WriteString(w, s) // to memory
+	_ = w.Close()               // likewise
+	return text.String()
+}
+
 // visibleWriter writes text with everything that is not printable as \u escapes,
 // but line ends and tabs. JSON stays the same JSON.
 type visibleWriter struct {

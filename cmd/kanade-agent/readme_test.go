@@ -29,21 +29,20 @@ var readmeCommands = map[string][]proof{
 	"go get github.com/kanade-go/kanade/agent": {{"cmd/kanade-agent/readme_embed_test.go", `"go", "get", module+"/agent"`}},
 
 	"kanade-agent install --nats-url nats://broker.example:4222 --token-file /etc/kanade/token --start": {
-		{".ci/systemd/checks", "$agent install --nats-url nats://127.0.0.1:4 --id pc-1 --start --json"},
-		{"cmd/agentcli/cmd_install_test.go", `"--token-file", token, "--start"`},
+		{".ci/systemd/checks", "$agent install --nats-url nats://127.0.0.1:4 --token-file /etc/kanade/token --start)"},
+		{"packaging/wine", "$(agent install --nats-url nats://127.0.0.1:4 --id pc-1 --start --json)"},
 	},
-	"kanade-agent install":                 {{".ci/systemd/checks", `"$($agent install)"`}},
-	"kanade-agent install --config FILE":   {{"cmd/agentcli/cmd_install_test.go", `b.do(t, "install", "--config", path, `}},
-	"kanade-agent install --print systemd": here,
-	"kanade-agent install --print launchd": here,
-	"kanade-agent start":                   {{".ci/systemd/checks", "$($agent start)"}},
-	"kanade-agent stop":                    {{".ci/systemd/checks", "$($agent stop)"}},
-	"kanade-agent restart":                 {{".ci/systemd/checks", "\n$agent restart "}},
-	"kanade-agent uninstall":               {{"cmd/agentcli/cmd_uninstall_test.go", `b.do(t, "uninstall")`}},
-	"kanade-agent uninstall --purge":       {{".ci/systemd/checks", "$($agent uninstall --purge)"}},
-	"systemctl reload kanade-agent":        {{".ci/systemd/checks", "\nsystemctl reload kanade-agent\n"}},
-	// What the editor leaves.
-	"systemctl edit kanade-agent":            {{".ci/systemd/checks", ">/etc/systemd/system/kanade-agent.service.d/"}},
+	"kanade-agent install":                   {{".ci/systemd/checks", `"$($agent install)"`}},
+	"kanade-agent install --config FILE":     {{".ci/systemd/checks", "$($agent install --config /etc/kanade/other.toml --start)"}},
+	"kanade-agent install --print systemd":   here,
+	"kanade-agent install --print launchd":   here,
+	"kanade-agent start":                     {{".ci/systemd/checks", "$($agent start)"}},
+	"kanade-agent stop":                      {{".ci/systemd/checks", "$($agent stop)"}},
+	"kanade-agent restart":                   {{".ci/systemd/checks", "\n$agent restart "}},
+	"kanade-agent uninstall":                 {{".ci/systemd/checks", "$($agent uninstall)"}},
+	"kanade-agent uninstall --purge":         {{".ci/systemd/checks", "$($agent uninstall --purge)"}},
+	"systemctl reload kanade-agent":          {{".ci/systemd/checks", "\nsystemctl reload kanade-agent\n"}},
+	"systemctl edit kanade-agent":            {{".ci/systemd/checks", "-qec 'systemctl edit kanade-agent' "}},
 	"systemd-run kanade-upgrade.sh":          {{"packaging/linux/scripts/common.sh", "\tsystemd-run --quiet --unit="}, {"packaging/checks", "\nby_itself\n"}},
 	"journalctl -u kanade-agent":             here,
 	"kanade-agent status":                    here,
@@ -90,9 +89,11 @@ var readmeCommands = map[string][]proof{
 	},
 	"apt-get purge": {{"packaging/checks", "dpkg --no-triggers --purge kanade-agent"}},
 	"msiexec /i kanade-agent-1.4.0-windows-x86_64.msi /qn": {
-		{"packaging/test", "kanade-agent-9.8.6-windows-x86_64.msi"},
-		{"packaging/wine", `run msiexec "$1" "Z:${work//\//\\}\\$2\\kanade-agent-$2-windows-x86_64.msi" /qn`},
+		{"packaging/wine", `run msiexec "$1" "$(package "$2")" /qn "${@:3}"`},
+		{"packaging/wine", "\nmsi /i 9.8.7\n"},
+		{"packaging/wine", "\nmsi /i 9.8.6 NOSTART=1\n"},
 	},
+	"msiexec /x":                          {{"packaging/wine", "\nmsi /x 9.8.9\n"}},
 	"go run ./hostcheck -o hostcheck.zip": {{"hostcheck/hostcheck_test.go", `append([]string{"-o", path}, args...)`}},
 }
 
@@ -104,7 +105,7 @@ var runBy = map[string]proof{
 	"packaging/build/linux.go":          {"packaging/test", "./packaging/build"},
 	"packaging/checks":                  {"packaging/test", `cp "$server" packaging/checks "$work/mnt"`},
 	"packaging/test":                    {".ci/run", "\tstep packaging/test\n"},
-	"packaging/wine":                    {"packaging/test", "run by packaging/wine"}, // by hand: it needs Wine
+	"packaging/wine":                    {".ci/run", "\tstep packaging/wine\n"},
 }
 
 func TestEveryCommandOfTheReadmeIsExecuted(t *testing.T) {

@@ -43,7 +43,7 @@ func main() {
 // run keeps the messages and publishes what is pending, until ctx ends.
 func run(ctx context.Context, server, dir, subject string, messages []string) (err error) {
 	// With these two options the connection waits for its broker for ever.
-	nc, err := nats.Connect(server, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
+	nc, err := nats.Connect(server, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort())
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -35,7 +36,19 @@ func (r *release) packLinux(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return r.plainNames()
+}
+
+// plainNames: package managers order 1.4.0~rc.1 before 1.4.0, and nfpm names files so
+// too. Stores of files write other characters for a tilde, and then SHA256SUMS names
+// what is not there.
+func (r *release) plainNames() error {
+	packed, err := filepath.Glob(filepath.Join(r.dir, "*~*"))
+	for _, path := range packed {
+		name := strings.ReplaceAll(filepath.Base(path), "~", "-")
+		err = errors.Join(err, os.Rename(path, filepath.Join(r.dir, name)))
+	}
+	return err
 }
 
 // writeScripts puts what all scripts share before each of them.

@@ -14,9 +14,20 @@ import (
 // upgradeCode is the product for Windows, whatever its version: it never changes.
 var upgradeCode = uuid.MustParse("2f7a1c52-8d0b-4f2e-9c36-7c4e5b0f6d44")
 
-// onlyAdministrators is the access list of the folder of the configuration: who can
-// write there decides whose commands run here.
-const onlyAdministrators = "D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
+// onlyAdministrators are the owner and the access list of the folders below
+// ProgramData, where every user may make folders, and owns them: who can write there
+// decides whose commands run here. In the language of security descriptors (Microsoft:
+// "Security Descriptor String Format", "ACE Strings", "SID Strings"; for this use
+// "MsiLockPermissionsEx Table", "FormattedSDDLText"):
+//
+//	O:BA G:BA  owner and group are the administrators; an owner may always change the list
+//	D:PAI      the list; nothing is inherited from above (P), and it was passed on by inheritance (AI)
+//	(A;OICI;FA;;;SY)  allow, handed down to files (OI) and folders (CI), everything (FA), to the local system; BA likewise
+const onlyAdministrators = "O:BAG:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
+
+// closedFolders are those that get it, by their IDs. An agent that runs closes its state
+// once more; until then nobody has put anything there.
+var closedFolders = []string{"DATADIR", "CONFIGDIR", "STATEDIR", "LOGDIR"}
 
 // packWindows makes the installer. wixl gives it random IDs and the time of day, which
 // are set right afterwards.
@@ -45,6 +56,9 @@ func (r *release) packInstaller(ctx context.Context, p platform, path string) er
 	version := fmt.Sprintf("%d.%d.%d", n[0], n[1], n[2])
 	product := uuid.NewSHA1(upgradeCode, []byte(r.version+" "+p.name()))
 	err = r.runIn(ctx, dir, nil, "wixl", "--arch", "x64", "--output", path,
+		// Another one for each version: of the same one the installer would keep a program
+		// that is newer than its own, and then remove it.
+		"--define", "ProgramCode="+braced(uuid.NewSHA1(product, []byte("Program"))),
 		"--define", "ProductCode="+braced(product), "--define", "UpgradeCode="+braced(upgradeCode),
 		"--define", "Release="+r.version, "--define", "Version="+version, "kanade-agent.wxs")
 	if err != nil {
@@ -90,15 +104,20 @@ func braced(id uuid.UUID) string { return "{" + strings.ToUpper(id.String()) + "
 func additions(version string) []string {
 	var all []string
 	// What the program leaves beside itself when it updates itself.
-	for i, name := range []string{"new.exe", "last-good.exe", "last-good.exe.tmp", "old.exe", "update.json", "update.json.tmp"} {
+	for i, name := range []string{"new.exe", "last-good.exe", "last-good.exe.tmp", "old.exe", "older.exe", "update.json", "update.json.tmp"} {
 		all = append(all, fmt.Sprintf("INSERT INTO `RemoveFile` (`FileKey`, `Component_`, `FileName`, `DirProperty`, `InstallMode`) "+
 			"VALUES ('Staged%d', 'Program', '%s.%s', 'INSTALLDIR', 2)", i, program, name))
 	}
-	return append(all,
+	all = append(all,
 		"CREATE TABLE `MsiLockPermissionsEx` (`MsiLockPermissionsEx` CHAR(72) NOT NULL, `LockObject` CHAR(72) NOT NULL, "+
 			"`Table` CHAR(32) NOT NULL, `SDDLText` CHAR(255) NOT NULL, `Condition` CHAR(255) PRIMARY KEY `MsiLockPermissionsEx`)",
-		"INSERT INTO `MsiLockPermissionsEx` (`MsiLockPermissionsEx`, `LockObject`, `Table`, `SDDLText`) "+
-			"VALUES ('ConfigAccess', 'CONFIGDIR', 'CreateFolder', '"+onlyAdministrators+"')",
+		"DELETE FROM `CreateFolder`")
+	for _, id := range closedFolders {
+		all = append(all, "INSERT INTO `CreateFolder` (`Directory_`, `Component_`) VALUES ('"+id+"', 'Folders')",
+			"INSERT INTO `MsiLockPermissionsEx` (`MsiLockPermissionsEx`, `LockObject`, `Table`, `SDDLText`) "+
+				"VALUES ('"+id+"', '"+id+"', 'CreateFolder', '"+onlyAdministrators+"')")
+	}
+	return append(all,
 		"CREATE TABLE `Environment` (`Environment` CHAR(72) NOT NULL, `Name` CHAR(255) NOT NULL LOCALIZABLE, "+
 			"`Value` CHAR(255) LOCALIZABLE, `Component_` CHAR(72) NOT NULL PRIMARY KEY `Environment`)",
 		"INSERT INTO `Environment` (`Environment`, `Name`, `Value`, `Component_`) VALUES ('Path', '=-*PATH', '[~];[INSTALLDIR]', 'Program')",

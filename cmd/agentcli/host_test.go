@@ -1,0 +1,37 @@
+package agentcli
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestHostScope(t *testing.T) {
+	t.Parallel()
+	r, err := expand("{{ system.os }}/{{ system.arch }}/{{ system.host }}/{{ system.user }}/{{ system.cwd }}", hostScope(os.LookupEnv))
+	require.NoError(t, err)
+	host, err := os.Hostname()
+	require.NoError(t, err)
+	cwd, err := os.Getwd()
+	require.NoError(t, err)
+	require.Contains(t, r.text, wireOS(runtime.GOOS)+"/"+wireArch(runtime.GOARCH)+"/"+host+"/")
+	require.Contains(t, r.text, cwd)
+	require.Equal(t, "macos", wireOS("darwin"))
+	require.Equal(t, "aarch64", wireArch("arm64"))
+	require.Equal(t, "x86", wireArch("386"))
+	require.Equal(t, "riscv64", wireArch("riscv64"))
+}
+
+func TestDefaultDirsDiffer(t *testing.T) {
+	t.Parallel()
+	d := defaultDirs(func(string) (string, bool) { return "", false })
+	for _, dir := range []string{d.config, d.data, d.logs} {
+		require.True(t, filepath.IsAbs(dir), dir)
+	}
+	require.NotEqual(t, d.config, d.data)
+	require.NotEqual(t, d.data, d.logs)
+	require.NotEqual(t, d.config, d.logs)
+}
