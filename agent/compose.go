@@ -161,7 +161,7 @@ func (a *Agent) scripts(p *parts) *scripts.Cache {
 func (a *Agent) recorder(p *parts) *events.Recorder {
 	return &events.Recorder{
 		PCID: a.cfg.ID, Starts: p.boxes.starts, Observations: p.boxes.observations,
-		Now: a.opts.now, Logger: a.log.With("component", "events"),
+		MaxPayload: maxPayload(p.transport), Now: a.opts.now, Logger: a.log.With("component", "events"),
 	}
 }
 

@@ -23,13 +23,13 @@ import (
 
 var (
 	simSeed  = flag.Int64("sim.seed", 0, "simulate this seed alone and print its trace; 0: -sim.seeds of them")
-	simSeeds = flag.Int("sim.seeds", 60, "how many seeds to simulate; 300 and more must show every kind of fault")
+	simSeeds = flag.Int("sim.seeds", 60, "how many seeds to simulate; 500 and more must show every kind of fault")
 	simFirst = flag.Int64("sim.first", 1, "the first of these seeds")
 )
 
 // simEnough is enough for every kind of fault and every row of the crash table
 // to occur several times.
-const simEnough = 300
+const simEnough = 500
 
 // TestSimulation runs the whole agent, over and over, on a host whose disk,
 // clock, power and broker fail in every way that a seed can draw, and then looks

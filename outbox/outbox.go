@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -86,6 +87,12 @@ func open(dir string, opts []Option) (*Outbox, error) {
 	o.index.threshold = opt.threshold
 	if err := atomicfile.MkdirAll(opt.fs, dir, 0o700); err != nil {
 		return nil, err
+	}
+	if _, err := opt.fs.Stat(o.path(lockName)); errors.Is(err, fs.ErrNotExist) {
+		// Whoever made the folder may have been killed before its name was durable.
+		if err := opt.fs.SyncDir(filepath.Dir(dir)); err != nil {
+			return nil, err
+		}
 	}
 	if o.lock, err = lockFolder(opt.fs, dir); err != nil {
 		return nil, err

@@ -147,6 +147,9 @@ func TestWriteFileDoesNotFollowALeftOver(t *testing.T) {
 	got, err := os.ReadFile(name)
 	require.NoError(t, err)
 	require.Equal(t, "new", string(got))
+	info, err := os.Stat(name)
+	require.NoError(t, err)
+	require.NotZero(t, info.Mode()&0o200, "it has the left-over's permissions, which nobody asked for")
 }
 
 func TestOSErrorsKeepTheirKind(t *testing.T) {

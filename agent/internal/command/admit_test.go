@@ -185,3 +185,27 @@ func peakHeap(f func()) uint64 {
 	close(done)
 	return <-peak
 }
+
+// Two commands under one request ID that arrive together: one runs, the other is
+// reported.
+func TestAConflictWithinABatchIsReported(t *testing.T) {
+	run(t, nil, func(t *testing.T, b *bench) {
+		var batch []delivery.Delivery
+		var settled []delivery.Settlement
+		for _, script := range []string{"first", "second", "first"} {
+			c := request("r")
+			c.Script = script
+			data, err := c.Encode()
+			require.NoError(t, err)
+			batch = append(batch, delivery.Delivery{Data: data, Settle: func(s delivery.Settlement) { settled = append(settled, s) }})
+		}
+		b.service.admit.admit(t.Context(), batch)
+		require.Equal(t, "ran r", b.result("r").Stdout)
+		require.Equal(t, []string{"r"}, b.starts())
+		require.Equal(t, []string{"command_admission_conflict"}, b.events.observed)
+		require.EqualValues(t, 1, b.service.Status().Conflicts)
+		require.EqualValues(t, 1, b.service.Status().Duplicates)
+		require.Len(t, settled, 3)
+		require.NotContains(t, settled, delivery.Nak)
+	})
+}

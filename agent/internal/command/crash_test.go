@@ -44,6 +44,7 @@ var ledgerScenarios = map[string]func(k *keeper) error{
 	"found at the start":    ledgerFoundAtTheStart,
 	"torn at the start":     ledgerTornAtTheStart,
 	"sync fails":            syncFails,
+	"found on a full disk":  ledgerFoundOnAFullDisk,
 	"stop with lines owing": stopWithLinesOwing,
 }
 
@@ -56,11 +57,15 @@ func inTurn(all ...func() error) error {
 	return nil
 }
 
-// open is preceded by what makes the folder's own name safe.
-func (k *keeper) open() (err error) {
-	if err := atomicfile.MkdirAll(k.m.FS, crashLedger, 0o700); err != nil {
+// open is preceded by what makes the name of the state folder safe.
+func (k *keeper) open() error {
+	if err := atomicfile.MkdirAll(k.m.FS, path.Dir(crashLedger), 0o700); err != nil {
 		return err
 	}
+	return k.opened()
+}
+
+func (k *keeper) opened() (err error) {
 	k.l, _, err = OpenLedger(k.m, crashLedger, "PC-1", time.Now)
 	if err != nil {
 		return err
@@ -198,6 +203,19 @@ func ledgerTornAtTheStart(k *keeper) error {
 	)
 }
 
+// What a killed process has left cannot be written anew for want of room, so that
+// the old file has to serve.
+func ledgerFoundOnAFullDisk(k *keeper) error {
+	full := func() error { k.m.FailNext("create new journal", syscall.ENOSPC); return nil }
+	return inTurn(
+		func() error { return atomicfile.MkdirAll(k.m.FS, crashLedger, 0o700) },
+		func() error { return k.unconfirmed("a", "b") },
+		full, k.kill, k.starts("a"),
+		func() error { return k.unconfirmed("c") },
+		full, k.kill, k.finishes("a"), k.records("d"),
+	)
+}
+
 // Writes and syncs fail: what a sync should have written never reaches the disk,
 // although the next one of that file would succeed.
 func syncFails(k *keeper) error {
@@ -287,7 +305,23 @@ func (k *keeper) promise() faultfs.Promise {
 	return faultfs.Promise{
 		Of:    fmt.Sprint(promised),
 		Check: func(found *faultfs.FS) error { return checkLedger(found, promised) },
+		Restart: func(m *faultfs.Mutant, check func(faultfs.Promise) error) error {
+			return (&keeper{m: m, promised: maps.Clone(promised)}).restarted(check)
+		},
 	}
+}
+
+// restarted is the process after one that was killed. It answers for all that it
+// finds, and goes on.
+func (k *keeper) restarted(check func(faultfs.Promise) error) error {
+	again := func() error { return check(k.promise()) }
+	return inTurn(
+		func() error { return atomicfile.MkdirAll(k.m.FS, path.Dir(crashLedger), 0o700) },
+		func() error { return k.m.FS.SyncDir("/") }, // package statedir's affair
+		k.opened, again,
+		k.records("y", "z"), again, k.starts("y"), again, k.finishes("y"), again,
+		func() error { return k.l.Close() },
+	)
 }
 
 const crashPackage = "github.com/kanade-go/kanade/agent/internal/command"

@@ -32,7 +32,7 @@ const finishPause = 50 * time.Millisecond
 
 // WaitFinished returns nil once the command is finished and that is on disk.
 // A command that the ledger does not know (a file that another release left)
-// has nothing to wait for.
+// has nothing to wait for, unless the ledger has just forgotten it.
 func (l *Ledger) WaitFinished(ctx context.Context, key Key) error {
 	stop := context.AfterFunc(ctx, l.wakeAll)
 	defer stop()
@@ -42,10 +42,9 @@ func (l *Ledger) WaitFinished(ctx context.Context, key Key) error {
 		e, ok := l.entries[key]
 		switch {
 		case !ok:
-			return nil
+			return l.waitShared(l.forgot)
 		case e.state == finished:
-			l.journal.linger(e.closed, finishPause)
-			return l.journal.wait(e.closed)
+			return l.waitShared(e.closed)
 		case ctx.Err() != nil:
 			return fmt.Errorf("command: wait for the ledger to close a command: %w", ctx.Err())
 		case l.journal.closed:
@@ -53,6 +52,12 @@ func (l *Ledger) WaitFinished(ctx context.Context, key Key) error {
 		}
 		l.changed.Wait()
 	}
+}
+
+// waitShared is called with the lock held.
+func (l *Ledger) waitShared(ticket uint64) error {
+	l.journal.linger(ticket, finishPause)
+	return l.journal.wait(ticket)
 }
 
 func (l *Ledger) wakeAll() {

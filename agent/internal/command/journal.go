@@ -39,6 +39,7 @@ type journal struct {
 	distrust  bool // the file failed; only a rewrite helps
 	unended   bool // the file ends within a line
 	closed    bool
+	ended     bool // the file says that its last writer has closed it
 	failure   Failure
 	rewritten int64 // size of the last rewrite, or of one at the open: the base for growth
 }
@@ -74,11 +75,13 @@ func (j *journal) load(replay func(line)) (torn int, err error) {
 		j.size += int64(len(raw))
 		j.unended = raw[len(raw)-1] != '\n'
 		l, err := decodeLine(trimNewline(raw))
-		if err != nil || j.unended {
+		j.ended = err == nil && !j.unended && l.Op == opClose
+		switch {
+		case err != nil || j.unended:
 			torn++
-			continue
+		case !j.ended:
+			replay(l)
 		}
-		replay(l)
 	}
 }
 
@@ -183,7 +186,7 @@ func (j *journal) writePending() error {
 		return j.rewrite()
 	}
 	j.size += int64(len(batch))
-	j.durable = upTo
+	j.durable, j.ended = upTo, false
 	j.failure = Failure{}
 	return nil
 }
@@ -218,7 +221,7 @@ func (j *journal) rewrite() error {
 	}
 	j.failure = Failure{}
 	j.size, j.rewritten = size, size
-	j.pending, j.durable, j.distrust, j.unended = nil, j.appended, false, false
+	j.pending, j.durable, j.distrust, j.unended, j.ended = nil, j.appended, false, false, false
 	return nil
 }
 
@@ -292,6 +295,19 @@ func (j *journal) sync() error {
 	return nil
 }
 
+// syncNames makes the names of an empty file and of its folder durable: who made
+// them may have been killed before it could.
+func (j *journal) syncNames() error {
+	dir := filepath.Dir(j.path)
+	for _, folder := range []string{dir, filepath.Dir(dir)} {
+		if err := j.fs.SyncDir(folder); err != nil {
+			return fmt.Errorf("command: sync folder of ledger %s: %w", j.path, err)
+		}
+	}
+	return nil
+}
+
+// close writes what nobody has waited for.
 func (j *journal) close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -301,16 +317,42 @@ func (j *journal) close() error {
 	if j.closed {
 		return nil
 	}
+	if j.distrust {
+		_ = j.rewrite() // of what nobody has waited for nothing is promised
+	}
 	j.closed = true
 	j.idle.Broadcast()
 	if j.file == nil {
 		return nil
 	}
-	var err error
-	if len(j.pending) > 0 && !j.distrust {
-		err = writeSync(j.file, j.pending)
+	return errors.Join(j.end(), j.file.Close())
+}
+
+// end writes what is pending and then, if all of the file is durable, that it is.
+// Without that line the next start does not believe what it reads: a sync may
+// have failed, which another process does not hear of. The line itself is not
+// synced and may fail, since without it the file is only written anew.
+func (j *journal) end() error {
+	if j.distrust {
+		return nil
 	}
-	return errors.Join(err, j.file.Close())
+	if len(j.pending) > 0 {
+		if err := writeSync(j.file, j.pending); err != nil {
+			return err
+		}
+		j.ended = false
+	}
+	if j.ended || j.size+int64(len(j.pending)) == 0 {
+		return nil
+	}
+	closing, err := line{Op: opClose}.encode()
+	if j.unended && len(j.pending) == 0 {
+		closing = append([]byte(voided), closing...)
+	}
+	if err == nil {
+		_, _ = j.file.Write(closing)
+	}
+	return err
 }
 
 type countingWriter struct {

@@ -75,6 +75,7 @@ type Ledger struct {
 	backlog int64     // bytes of bodies and results kept
 	horizon time.Time // the newest time stamp of the stream seen so far
 	pruned  time.Duration
+	forgot  uint64 // ticket of the last command that was forgotten
 
 	maxEntries int
 	maxBacklog int64
@@ -118,17 +119,22 @@ func OpenLedger(fsys atomicfile.FS, dir, pcID string, now func() time.Time) (l *
 	return l, torn, nil
 }
 
-// settle makes what was read durable and lets go of what is old. A rewrite that
+// settle makes what was read durable, and lets go of what is old. A rewrite that
 // only tidies up may fail: a host whose disk is full needs its agent too.
 func (l *Ledger) settle(torn int) error {
 	l.journal.mu.Lock()
 	defer l.journal.mu.Unlock()
 	l.journal.measure()
-	if forgotten := l.prune(); torn > 0 || forgotten > 0 || l.journal.grown() {
-		// Once the old file is closed, only a rewrite can vouch for what was read.
-		if err := l.journal.rewrite(); err == nil || l.journal.distrust {
-			return err
-		}
+	forgotten := l.prune()
+	switch {
+	case l.journal.size == 0:
+		return l.journal.syncNames()
+	case l.journal.ended && torn+forgotten == 0 && !l.journal.grown():
+		return nil
+	}
+	// Once the old file is closed, only a rewrite can vouch for what was read.
+	if err := l.journal.rewrite(); err == nil || l.journal.distrust {
+		return err
 	}
 	if l.journal.sync() == nil {
 		return nil

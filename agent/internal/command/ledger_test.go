@@ -374,3 +374,18 @@ func TestManyWritersShareSyncs(t *testing.T) {
 	}
 	require.Equal(t, 64, d.reopen(l).Counts().Started)
 }
+
+// After a failed write and another delivery a file can have lines of a command
+// twice. What is finished stays so.
+func TestNoLineReopensAFinishedCommand(t *testing.T) {
+	for _, again := range []op{opAccept, opVerdict, opStart, opHold, opStamp} {
+		l := newLedgerDir(t).open()
+		key := admitOne(t, l, "r")
+		require.NoError(t, l.Finish(key))
+		sum := Sum{1}
+		l.replay(line{Op: again, Key: key, Sum: &sum, Body: []byte("x"), Result: []byte("y"), Attempt: 1})
+		require.Equal(t, Counts{Finished: 1}, l.Counts(), again)
+		require.Empty(t, l.Unfinished(), again)
+		require.Zero(t, l.backlog, again)
+	}
+}

@@ -22,6 +22,7 @@ const (
 	opStamp   op = "stamp"   // the stream's time stamp, learned after the finish
 	opForget  op = "forget"  // its request ID is free again
 	opDone    op = "done"    // accept and finish in one, written by a compaction
+	opClose   op = "close"   // of no command: all lines before it are durable
 )
 
 // line is one journal entry. The first of a command carries what the others

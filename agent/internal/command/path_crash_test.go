@@ -220,7 +220,40 @@ func (h *host) promise() faultfs.Promise {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	then := &host{sent: slices.Clone(h.sent), acked: maps.Clone(h.acked), runs: maps.Clone(h.runs), results: h.copyResults()}
-	return faultfs.Promise{Of: fmt.Sprint(len(then.sent), then.acked, then.runs, then.results), Check: then.check}
+	return faultfs.Promise{
+		Of:    fmt.Sprint(len(then.sent), then.acked, then.runs, then.results),
+		Check: then.check, Restart: then.restartedOn,
+	}
+}
+
+// on is the host with another disk.
+func (h *host) on(m *faultfs.Mutant) *host {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	other := newHost(m)
+	other.sent, other.acked, other.runs, other.results = slices.Clone(h.sent), maps.Clone(h.acked), maps.Clone(h.runs), h.copyResults()
+	return other
+}
+
+// restartedOn is the agent's next start after it was killed. It is killed again
+// before the power fails.
+func (h *host) restartedOn(m *faultfs.Mutant, check func(faultfs.Promise) error) error {
+	h = h.on(m)
+	err := inTurn(
+		func() error { return atomicfile.MkdirAll(m.FS, "/state", 0o700) },
+		func() error { return m.FS.SyncDir("/") }, // package statedir's affair
+		h.start, h.rest,
+	)
+	if err == nil && len(h.sent) > 0 {
+		err = h.delivers(h.sent...)()
+	}
+	promise := h.promise()
+	m.KillAt(m.Steps())
+	_ = h.end()
+	if err == nil {
+		err = check(promise)
+	}
+	return err
 }
 
 func (h *host) copyResults() map[string][]string {
@@ -235,8 +268,7 @@ func (h *host) copyResults() map[string][]string {
 // acknowledged gets its result without any help; whatever its sender repeats is
 // no second command.
 func (h *host) check(found *faultfs.FS) error {
-	after := newHost(faultfs.Unchanged(found))
-	after.sent, after.acked, after.runs, after.results = slices.Clone(h.sent), maps.Clone(h.acked), maps.Clone(h.runs), h.copyResults()
+	after := h.on(faultfs.Unchanged(found))
 	if err := after.start(); err != nil {
 		return fmt.Errorf("%w: %w", errBroken, err)
 	}

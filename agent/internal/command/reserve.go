@@ -214,7 +214,7 @@ func (l *Ledger) prune() (forgotten int) {
 	l.pruned = l.uptime()
 	for key, e := range l.entries {
 		if e.state == finished && l.age(e) > e.retention() {
-			_, _ = l.append(line{Op: opForget, Key: key}) // its ID may come again
+			l.forgot, _ = l.append(line{Op: opForget, Key: key}) // its ID may come again; such a line can always be encoded
 			delete(l.entries, key)
 			forgotten++
 		}

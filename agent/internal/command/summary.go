@@ -75,7 +75,7 @@ func summarize(fsys atomicfile.FS, path string) (Summary, error) {
 			s.Torn++
 		case l.Op == opForget:
 			delete(state, l.Key)
-		case l.Op != opStamp:
+		case l.Op != opStamp && l.Op != opClose:
 			state[l.Key] = l.Op
 		}
 	}

@@ -1,7 +1,9 @@
 package events
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -18,7 +20,14 @@ const (
 	emitAtOnce = 32
 	// emitWarnings is how many lines of one output are named in the log.
 	emitWarnings = 10
+	// usualPayload is a server's default for its largest message, and what is
+	// assumed while nobody knows better.
+	usualPayload = 1 << 20
+	// headRoom is what the headers of an event take.
+	headRoom = 256
 )
+
+var errTooLarge = errors.New("larger than a message can be")
 
 // Emit stores what a script reports: one observation a line of its standard
 // output, in no particular order. True means that every line is stored;
@@ -80,8 +89,29 @@ func (r *Recorder) emit(ctx context.Context, c wire.Command, number int, line st
 		return err
 	}
 	e.PCID = r.PCID
+	data, err := r.fitting(e)
+	if err != nil {
+		return err
+	}
 	name := fmt.Sprintf("%s/%d", wire.ResultID(c.RequestID, r.PCID), number)
-	return r.observe(ctx, uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)).String(), e)
+	return r.Observations.Put(ctx, ObservationRecord(uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)).String(), e, data))
+}
+
+// fitting encodes an event that the broker can take. In the box one that is larger
+// would be stuck for good, while the result has an object store for its output.
+func (r *Recorder) fitting(e wire.ObsEvent) ([]byte, error) {
+	data, err := e.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("events: encode: %w", err)
+	}
+	limit := int64(usualPayload)
+	if r.MaxPayload != nil {
+		limit = cmp.Or(max(r.MaxPayload(), 0), limit)
+	}
+	if int64(len(data)) > limit-headRoom {
+		return nil, fmt.Errorf("events: an event of %d bytes is %w: %d", len(data), errTooLarge, limit)
+	}
+	return data, nil
 }
 
 // hex32 is a UUID as the contract's file names have it.

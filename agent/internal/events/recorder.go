@@ -23,8 +23,11 @@ type Recorder struct {
 	PCID string
 	// Starts holds the started events, Observations everything else.
 	Starts, Observations Box
-	Now                  func() time.Time
-	Logger               *slog.Logger
+	// MaxPayload is how large a message the broker takes, 0 while that is not known;
+	// nil: it never is.
+	MaxPayload func() int64
+	Now        func() time.Time
+	Logger     *slog.Logger
 }
 
 // Source names the part of the agent that observed something.

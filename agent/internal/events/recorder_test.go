@@ -96,12 +96,59 @@ func TestReportedLinesBecomeObservations(t *testing.T) {
 	}
 }
 
+// A line that no message can hold would be stuck in the box for good, while its
+// output is gone from the result.
+func TestALineThatNoMessageHoldsStaysInTheOutput(t *testing.T) {
+	line := func(n int) string {
+		return `{"pc_id":"x","at":"2031-03-04T04:59:30Z","kind":"` + strings.Repeat("k", n) + `","source":"s"}`
+	}
+	for name, c := range map[string]struct {
+		payload func() int64
+		size    int
+		all     bool
+	}{
+		"usual":                     {size: 1<<20 - 1024, all: true},
+		"too large":                 {size: 1 << 20},
+		"without a newline, huge":   {size: 8 << 20},
+		"not known yet":             {payload: func() int64 { return 0 }, size: 1 << 20},
+		"a broker that takes more":  {payload: func() int64 { return 8 << 20 }, size: 2 << 20, all: true},
+		"a broker that takes less":  {payload: func() int64 { return 64 << 10 }, size: 64 << 10},
+		"less, and it is not above": {payload: func() int64 { return 64 << 10 }, size: 60 << 10, all: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, _, observations := newRecorder()
+			r.MaxPayload = c.payload
+			require.Equal(t, c.all, r.Emit(t.Context(), command, line(c.size)))
+			require.Equal(t, c.all, len(observations.records) == 1)
+		})
+	}
+}
+
 func TestARepeatOfALineIsTheSameRecord(t *testing.T) {
 	const line = `{"pc_id":"x","at":"2031-03-04T04:59:30Z","kind":"k","source":"s"}`
 	r, _, observations := newRecorder()
 	r.Emit(t.Context(), command, line)
 	r.Emit(t.Context(), command, line)
 	require.Equal(t, observations.records[0], observations.records[1])
+}
+
+// Nor is what two runs, or two hosts, or two lines of one run say alike one record.
+func TestTheSameLineOfAnotherRunIsAnotherRecord(t *testing.T) {
+	const line = `{"pc_id":"x","at":"2031-03-04T04:59:30Z","kind":"k","source":"s"}`
+	other := command
+	other.RequestID = "another"
+	names := map[string]bool{}
+	for _, pc := range []string{"PC-1", "PC-2"} {
+		r, _, observations := newRecorder()
+		r.PCID = pc
+		require.True(t, r.Emit(t.Context(), command, line+"\n"+line))
+		require.True(t, r.Emit(t.Context(), other, line))
+		for _, record := range observations.records {
+			names[record.Name] = true
+			require.Equal(t, record.Name, record.MsgID)
+		}
+	}
+	require.Len(t, names, 6)
 }
 
 // A script that prints something else altogether does not fill the log.

@@ -30,6 +30,7 @@ var errBadDisk = errors.New("the disk is bad")
 type stores interface {
 	JetStream
 	CreateObjectStore(ctx context.Context, cfg jetstream.ObjectStoreConfig) (jetstream.ObjectStore, error)
+	DeleteObjectStore(ctx context.Context, bucket string) error
 	UpdateStream(ctx context.Context, cfg jetstream.StreamConfig) (jetstream.Stream, error)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/agent/wire"
 	"github.com/kanade-go/kanade/retry"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
@@ -134,6 +135,36 @@ func TestABrokerThatDiesMidway(t *testing.T) {
 	require.EqualValues(t, 6, r.state().Msgs, "nothing is left of the first attempt")
 }
 
+// The broker loses the store and gets a new one while an upload is under way. An
+// object whose first chunks are gone is none.
+func TestAStoreThatIsReplacedMidway(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, js stores) {
+		const chunks = 4
+		for at := 1; at <= chunks; at++ { // at the last, only the description is to come
+			r := newRig(t, js)
+			r.create(-1)
+			sent := 0
+			o := r.through(&meddling{JetStream: js, publish: func(ctx context.Context, m *nats.Msg) (*jetstream.PubAck, error) {
+				ack, err := js.PublishMsg(ctx, m)
+				if sent++; sent == at {
+					require.NoError(t, js.DeleteObjectStore(ctx, wire.StoreResultOutput))
+					r.create(-1)
+				}
+				return ack, err
+			}})
+			text := strings.Repeat("x", chunks*chunkSize)
+			_, err := loaded(t, o, string(result(text, "").Encode()))
+			require.ErrorIs(t, err, errReplaced, "after chunk %d", at)
+			require.False(t, retry.IsPermanent(err))
+			_, err = loaded(t, o, string(result(text, "").Encode()))
+			require.NoError(t, err)
+			require.Equal(t, text, r.object(outKey))
+			require.NoError(t, js.DeleteObjectStore(t.Context(), wire.StoreResultOutput))
+		}
+	})
+}
+
 func TestScriptedFaultsAreTriedAgain(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
@@ -149,4 +180,34 @@ func TestScriptedFaultsAreTriedAgain(t *testing.T) {
 		_, err = r.load(res)
 		require.NoError(t, err, op)
 	}
+}
+
+// changing is a file that somebody cuts short between two looks at it.
+type changing struct {
+	*strings.Reader
+	later string
+}
+
+func (c *changing) Seek(offset int64, whence int) (int64, error) {
+	c.Reset(c.later)
+	return c.Reader.Seek(offset, whence)
+}
+
+func TestAFileThatChangesIsNoObject(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, js stores) {
+		r := newRig(t, js)
+		r.create(-1)
+		file := func(n int) string { // the host comes last, so that the text has to be read twice
+			return `{"result_id":"id","request_id":"req","exit_code":0,"stdout":"` + strings.Repeat("x", n) +
+				`","stderr":"","started_at":"2031-03-04T04:59:30Z","finished_at":"2031-03-04T04:59:30Z","pc_id":"PC-1"}`
+		}
+		_, err := r.Load(t.Context(), "", &changing{strings.NewReader(file(3 * chunkSize)), file(2*chunkSize + 1)}, nil)
+		require.ErrorIs(t, err, errChanged)
+		require.False(t, retry.IsPermanent(err))
+		require.Zero(t, r.state().Msgs)
+		_, err = loaded(t, r.Offloader, file(3*chunkSize))
+		require.NoError(t, err)
+		require.Len(t, r.object(outKey), 3*chunkSize)
+	})
 }

@@ -123,7 +123,7 @@ func (u *uploader) upload(ctx context.Context, key string, t text, file io.ReadS
 		return err
 	}
 	object := u.newObject(key)
-	err = u.putChunks(ctx, object, r)
+	last, err := u.putChunks(ctx, object, r)
 	if err == nil && object.Size != uint64(t.size) {
 		err = errChanged
 	}
@@ -131,7 +131,7 @@ func (u *uploader) upload(ctx context.Context, key string, t text, file io.ReadS
 		u.forget(ctx, object.NUID)
 		return err
 	}
-	return u.describe(ctx, object)
+	return u.describe(ctx, object, last)
 }
 
 func (u *uploader) newObject(key string) *jetstream.ObjectInfo {
@@ -148,20 +148,37 @@ func (u *uploader) chunkSize() uint32 {
 	return chunkSize
 }
 
-// putChunks has one chunk on its way while it reads the next.
-func (u *uploader) putChunks(ctx context.Context, object *jetstream.ObjectInfo, r io.Reader) error {
+// stored is the broker's answer to one message.
+type stored struct {
+	sequence uint64
+	err      error
+}
+
+// after returns the sequence of a message that came after another one of the same
+// stream. A stream that was lost and made anew begins with 1.
+func (s stored) after(last uint64) (uint64, error) {
+	if s.err == nil && s.sequence <= last {
+		s.err = errReplaced
+	}
+	return max(s.sequence, last), s.err
+}
+
+// putChunks has one chunk on its way while it reads the next. Last is the sequence
+// of the last one.
+func (u *uploader) putChunks(ctx context.Context, object *jetstream.ObjectInfo, r io.Reader) (last uint64, err error) {
 	sum := sha256.New()
 	next, sent := make([]byte, object.Opts.ChunkSize), make([]byte, object.Opts.ChunkSize)
-	answer := make(chan error, 1)
-	answer <- nil
+	answer := make(chan stored, 1)
 	for {
 		n, end := io.ReadFull(r, next)
-		if err := <-answer; err != nil {
-			return fmt.Errorf("store chunk %d: %w", object.Chunks, err)
+		if object.Chunks > 0 {
+			if last, err = (<-answer).after(last); err != nil {
+				return last, fmt.Errorf("store chunk %d: %w", object.Chunks, err)
+			}
 		}
 		if n == 0 || end != nil && !errors.Is(end, io.ErrUnexpectedEOF) {
 			object.Digest = jetstream.GetObjectDigestValue(sum)
-			return notEnd(end)
+			return last, notEnd(end)
 		}
 		next, sent = sent, next
 		object.Chunks++
@@ -178,32 +195,39 @@ func notEnd(err error) error {
 	return err
 }
 
-// describe makes an object of its chunks. Once it is under way nobody can tell
-// whether the broker has it, so the chunks stay, unless the broker says no.
-func (u *uploader) describe(ctx context.Context, object *jetstream.ObjectInfo) error {
+// describe makes an object of its chunks, the last of which is known by its
+// sequence. Once it is under way nobody can tell whether the broker has it, so the
+// chunks stay, unless the broker says no.
+func (u *uploader) describe(ctx context.Context, object *jetstream.ObjectInfo, last uint64) error {
 	data, err := json.Marshal(object)
 	if err != nil {
 		return err
 	}
-	err = u.publish(ctx, &nats.Msg{
+	_, err = u.publish(ctx, &nats.Msg{
 		Subject: u.meta(object.Name), Data: data,
 		Header: nats.Header{jetstream.MsgRollup: {jetstream.MsgRollupSubject}},
-	})
+	}).after(last)
+	switch {
+	case errors.Is(err, errReplaced):
+		err = errors.Join(err, u.purge(ctx, u.meta(object.Name))) // the next attempt would believe it
+	case errors.As(err, new(*jetstream.APIError)):
+		u.forget(ctx, object.NUID)
+	}
 	if err != nil {
-		if errors.As(err, new(*jetstream.APIError)) {
-			u.forget(ctx, object.NUID)
-		}
 		return fmt.Errorf("store description: %w", err)
 	}
 	u.log.Debug("output stored as an object", "store", u.bucket, "object", object.Name, "bytes", object.Size)
 	return nil
 }
 
-func (u *uploader) publish(ctx context.Context, m *nats.Msg) error {
+func (u *uploader) publish(ctx context.Context, m *nats.Msg) stored {
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
-	_, err := u.js.PublishMsg(ctx, m)
-	return err
+	ack, err := u.js.PublishMsg(ctx, m)
+	if err != nil {
+		return stored{err: err}
+	}
+	return stored{sequence: ack.Sequence}
 }
 
 func (u *uploader) chunks(id string) string { return "$O." + u.bucket + ".C." + id }
@@ -226,7 +250,7 @@ func (u *uploader) forget(ctx context.Context, id string) {
 // clean removes what is left of uploads that broke off, for as long as that works.
 func (u *uploader) clean(ctx context.Context) {
 	for id := u.takeRemains(); id != ""; id = u.takeRemains() {
-		if err := u.purge(ctx, id); err != nil {
+		if err := u.purge(ctx, u.chunks(id)); err != nil {
 			u.mu.Lock()
 			u.remains = append(u.remains, id)
 			u.mu.Unlock()
@@ -244,12 +268,12 @@ func (u *uploader) takeRemains() (id string) {
 	return id
 }
 
-func (u *uploader) purge(ctx context.Context, id string) error {
+func (u *uploader) purge(ctx context.Context, subject string) error {
 	ctx, cancel := context.WithTimeout(ctx, cleanWait)
 	defer cancel()
 	stream, err := u.js.Stream(ctx, "OBJ_"+u.bucket)
 	if err != nil {
 		return err
 	}
-	return stream.Purge(ctx, jetstream.WithPurgeSubject(u.chunks(id)))
+	return stream.Purge(ctx, jetstream.WithPurgeSubject(subject))
 }

@@ -16,6 +16,7 @@ import (
 type uploads struct {
 	*uploader
 	begun [streams]*jetstream.ObjectInfo // chunks without a description
+	last  [streams]uint64                // the sequences of their last ones
 	head  []byte
 }
 
@@ -40,7 +41,7 @@ func (u *uploads) text(ctx context.Context, d *document, i int, text io.Reader) 
 		return measure(d, i, text)
 	}
 	u.begun[i] = u.newObject(d.key(i))
-	err = u.putChunks(ctx, u.begun[i], text)
+	u.last[i], err = u.putChunks(ctx, u.begun[i], text)
 	return int64(u.begun[i].Size), err
 }
 
@@ -64,7 +65,7 @@ func (u *uploads) finish(ctx context.Context, i int, key string, t text, file io
 		return u.store(ctx, key, t, file)
 	}
 	u.begun[i] = nil
-	return u.describe(ctx, object)
+	return u.describe(ctx, object, u.last[i])
 }
 
 // abandon removes what did not become an object.

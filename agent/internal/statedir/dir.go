@@ -70,15 +70,21 @@ func create(fsys atomicfile.FS, path string) error {
 	if err := atomicfile.MkdirAll(fsys, path, 0o700); err != nil {
 		return err
 	}
-	if _, err := fsys.Stat(filepath.Join(path, formatName)); !errors.Is(err, fs.ErrNotExist) {
-		return nil // what is wrong with it shows when it is read
-	}
-	for dir := path; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if fsys.SyncDir(filepath.Dir(dir)) != nil {
-			return nil // this far up it is not ours, and was there before
-		}
+	if _, err := fsys.Stat(filepath.Join(path, formatName)); errors.Is(err, fs.ErrNotExist) {
+		syncAbove(fsys, path)
 	}
 	return nil
+}
+
+// syncAbove syncs the folders above, as far as it is allowed to: what it may not
+// sync is nobody's here, and was there before.
+func syncAbove(fsys atomicfile.FS, dir string) {
+	for dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+		if fsys.SyncDir(dir) != nil {
+			return
+		}
+	}
 }
 
 func (d *Dir) prepare() error {

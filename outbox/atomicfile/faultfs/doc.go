@@ -40,6 +40,13 @@
 // it can still be read and a later sync succeeds, as on Linux. [FS.Hold] is
 // another process that has a file open.
 //
+// # Kills
+//
+// [FS.KillAt] ends the process instead of the power, and [FS.Restart] begins the
+// next one, on all that was written. What that one finds and relies on may not be
+// durable yet; a [Suite] whose [Promise] has a Restart kills at every step, too, and
+// cuts the power in the next process.
+//
 // # Mutants
 //
 // A [Suite] that passes must also fail for every [Mutant] of the program: with a

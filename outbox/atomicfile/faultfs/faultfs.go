@@ -15,8 +15,12 @@ import (
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 )
 
-// ErrPowerCut is what every operation returns after the power failed.
-var ErrPowerCut = errors.New("power cut")
+// What every operation returns after the power failed, and after the process was
+// killed.
+var (
+	ErrPowerCut = errors.New("power cut")
+	ErrKilled   = errors.New("killed")
+)
 
 var errNotEmpty = errors.New("directory not empty")
 
@@ -43,7 +47,9 @@ type FS struct {
 	pending []*change         // what lies between the two, in the order of the calls
 	folders bool              // somebody has made one
 	steps   int
-	cut     bool
+	killAt  int   // 0: never
+	gone    error // why nothing happens any more
+	life    int   // how often a killed process was followed by another
 	clock   time.Time
 	faults  []fault
 	held    map[string]int
@@ -84,11 +90,14 @@ func New(stopAt int, models ...Model) *FS {
 
 // step is called with the lock held, ahead of everything that changes the disk.
 func (f *FS) step() error {
-	if f.stopAt > 0 && f.steps >= f.stopAt {
-		f.cut = true
+	switch {
+	case f.stopAt > 0 && f.steps >= f.stopAt:
+		f.gone = ErrPowerCut
+	case f.killAt > 0 && f.steps >= f.killAt:
+		f.gone = ErrKilled
 	}
-	if f.cut {
-		return ErrPowerCut
+	if f.gone != nil {
+		return f.gone
 	}
 	f.steps++
 	f.clock = f.clock.Add(time.Millisecond)
@@ -114,7 +123,34 @@ func (f *FS) Steps() int {
 func (f *FS) Cut() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.cut
+	return errors.Is(f.gone, ErrPowerCut)
+}
+
+// KillAt ends the process after the given number of operations. What it has
+// written stays, durable or not, for the one that Restart begins.
+func (f *FS) KillAt(step int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.killAt = step
+}
+
+// Killed tells whether that has happened.
+func (f *FS) Killed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return errors.Is(f.gone, ErrKilled)
+}
+
+// Restart begins another process after one that was killed. What that one had
+// open is of no use to anybody, and no fault is still to come.
+func (f *FS) Restart() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gone, f.killAt, f.faults = nil, 0, nil
+	f.life++
+	for _, n := range f.names {
+		n.handles = 0
+	}
 }
 
 // Model is what the disk was made with.
@@ -203,12 +239,12 @@ func (f *FS) OpenFile(name string, flag int, _ fs.FileMode) (atomicfile.File, er
 		return nil, err
 	}
 	n.handles++
-	return &file{fs: f, name: name, n: n}, nil
+	return &file{fs: f, name: name, n: n, life: f.life}, nil
 }
 
 func (f *FS) lookup(op, name string) (*inode, error) {
-	if f.cut {
-		return nil, ErrPowerCut
+	if f.gone != nil {
+		return nil, f.gone
 	}
 	if n := f.names[name]; n != nil {
 		return n, nil
@@ -280,8 +316,8 @@ func (f *FS) SyncDir(dir string) error {
 	dir = Name(dir)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.cut {
-		return ErrPowerCut
+	if f.gone != nil {
+		return f.gone
 	}
 	if f.model == NTFS {
 		return nil
@@ -291,7 +327,9 @@ func (f *FS) SyncDir(dir string) error {
 	}
 	mine := func(c *change) bool { return c.dir == dir }
 	if err := f.step(); err != nil {
-		f.doubt(mine)
+		if f.gone == nil {
+			f.doubt(mine)
+		}
 		return err
 	}
 	f.settle(mine)
@@ -310,8 +348,8 @@ func (f *FS) MkdirAll(dir string, _ fs.FileMode) error {
 	dir = Name(dir)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.cut {
-		return ErrPowerCut
+	if f.gone != nil {
+		return f.gone
 	}
 	return f.mkdirAll(dir)
 }
@@ -355,8 +393,8 @@ func (f *FS) ReadDir(dir string) ([]fs.DirEntry, error) {
 	dir = Name(dir)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.cut {
-		return nil, ErrPowerCut
+	if f.gone != nil {
+		return nil, f.gone
 	}
 	if !f.isDir(dir) {
 		return nil, &fs.PathError{Op: "readdir", Path: dir, Err: fs.ErrNotExist}
@@ -379,7 +417,7 @@ func (f *FS) Stat(name string) (fs.FileInfo, error) {
 	if err == nil {
 		return n.info(name), nil
 	}
-	if !f.cut && (name == path.Dir(name) || f.hasFiles(name)) {
+	if f.gone == nil && (name == path.Dir(name) || f.hasFiles(name)) {
 		return (&inode{dir: true, modTime: f.clock}).info(name), nil
 	}
 	return nil, err

@@ -296,3 +296,33 @@ func TestSuiteNoticesMutants(t *testing.T) {
 		}
 	}
 }
+
+func TestAfterAKillAllThatWasWrittenIsThere(t *testing.T) {
+	t.Parallel()
+	for _, model := range []faultfs.Model{faultfs.POSIX, faultfs.NTFS} {
+		f := disk(t, model)
+		file, err := f.OpenFile("/d/a", os.O_CREATE|os.O_WRONLY, 0o600)
+		require.NoError(t, err)
+		_, err = io.WriteString(file, "x")
+		require.NoError(t, err)
+		f.Fail(f.Steps()+1, f.Steps()+9, syscall.EIO) // goes with the process
+		f.KillAt(f.Steps())
+		require.ErrorIs(t, file.Sync(), faultfs.ErrKilled)
+		require.ErrorIs(t, f.SyncDir("/d"), faultfs.ErrKilled)
+		_, err = f.Stat("/d/a")
+		require.ErrorIs(t, err, faultfs.ErrKilled)
+		require.True(t, f.Killed())
+		require.False(t, f.Cut())
+
+		f.Restart()
+		require.False(t, f.Killed())
+		require.Equal(t, "x", read(t, f, "/d/a"))
+		require.ErrorIs(t, file.Sync(), faultfs.ErrKilled, "it was the other process's")
+		require.NoError(t, file.Close())
+		require.NoError(t, f.Rename("/d/a", "/d/b"), "nobody holds it any more")
+		file, err = f.OpenFile("/d/b", os.O_RDWR, 0)
+		require.NoError(t, err)
+		require.NoError(t, errors.Join(file.Sync(), f.SyncDir("/d")), "no sync of before has failed")
+		require.Equal(t, "x", read(t, f.Survivors(0, faultfs.Dropped), "/d/b"))
+	}
+}

@@ -71,7 +71,24 @@ type file struct {
 	name   string
 	n      *inode
 	at     int
+	life   int // of the process
 	closed bool
+}
+
+// gone is called with the lock held.
+func (f *file) gone() error {
+	if f.life != f.fs.life {
+		return ErrKilled
+	}
+	return f.fs.gone
+}
+
+// step is called with the lock held.
+func (f *file) step() error {
+	if f.life != f.fs.life {
+		return ErrKilled
+	}
+	return f.fs.step()
 }
 
 func (f *file) Name() string { return f.name }
@@ -85,7 +102,9 @@ func (f *file) Close() error {
 		return fs.ErrClosed
 	}
 	f.closed = true
-	f.n.handles--
+	if f.life == f.fs.life {
+		f.n.handles--
+	}
 	return nil
 }
 
@@ -101,8 +120,8 @@ func (f *file) Read(p []byte) (int, error) {
 func (f *file) ReadAt(p []byte, off int64) (int, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	if f.fs.cut {
-		return 0, ErrPowerCut
+	if err := f.gone(); err != nil {
+		return 0, err
 	}
 	return bytes.NewReader(f.n.data).ReadAt(p, off)
 }
@@ -110,9 +129,9 @@ func (f *file) ReadAt(p []byte, off int64) (int, error) {
 func (f *file) Write(p []byte) (int, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	err := f.fs.step()
+	err := f.step()
 	switch {
-	case f.fs.cut:
+	case f.gone() != nil:
 		return 0, err
 	case err != nil:
 		p = p[:len(p)/2]
@@ -125,8 +144,8 @@ func (f *file) Write(p []byte) (int, error) {
 func (f *file) Sync() error {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	if err := f.fs.step(); err != nil {
-		if !f.fs.cut {
+	if err := f.step(); err != nil {
+		if f.gone() == nil {
 			f.n.giveUp()
 		}
 		return err
@@ -141,7 +160,7 @@ func (f *file) Sync() error {
 func (f *file) Truncate(size int64) error {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	if err := f.fs.step(); err != nil {
+	if err := f.step(); err != nil {
 		return err
 	}
 	f.n.truncate(int(size), f.fs.clock)
@@ -151,8 +170,8 @@ func (f *file) Truncate(size int64) error {
 func (f *file) Stat() (fs.FileInfo, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	if f.fs.cut {
-		return nil, ErrPowerCut
+	if err := f.gone(); err != nil {
+		return nil, err
 	}
 	return f.n.info(f.name), nil
 }

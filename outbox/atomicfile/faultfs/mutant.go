@@ -228,6 +228,9 @@ type Promise struct {
 	// files on the disk.
 	Of    string
 	Check func(found *FS) error
+	// Restart, optional, is what follows when the process was killed, with all that
+	// it had written still there. It calls check where the power can fail.
+	Restart func(m *Mutant, check func(Promise) error) error
 }
 
 // check looks at each pair of promise and disk once.
@@ -251,21 +254,35 @@ func (s *Suite) check(p Promise) func(*FS) error {
 const maxStops = 1000
 
 // Run cuts the power at each step of the scenario and looks at every disk that
-// can be found. Nil: all promises were kept.
+// can be found; then it kills the process at each step, and cuts the power in the
+// next one. Nil: all promises were kept.
 func (s *Suite) Run(m Mutation) error {
 	if err := s.stopAt(m, 0); err != nil {
 		return fmt.Errorf("%v: %w", m, err)
 	}
-	for stop := max(1, m.first-1); stop < maxStops; stop++ {
-		err := s.stopAt(m, stop)
+	if err := s.eachStop(m, max(1, m.first-1), s.stopAt); err != nil {
+		return fmt.Errorf("%v: power cut after step %w", m, err)
+	}
+	if m.Swap[0] != "" {
+		return nil // the power cuts are enough for them
+	}
+	if err := s.eachStop(m, 1, s.killAt); err != nil {
+		return fmt.Errorf("%v: killed after step %w", m, err)
+	}
+	return nil
+}
+
+func (s *Suite) eachStop(m Mutation, from int, at func(Mutation, int) error) error {
+	for stop := from; stop < maxStops; stop++ {
+		err := at(m, stop)
 		if errors.Is(err, errEnd) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("%v: power cut after step %d: %w", m, stop, err)
+			return fmt.Errorf("%d: %w", stop, err)
 		}
 	}
-	return fmt.Errorf("%v: the scenario has more than %d steps", m, maxStops)
+	return fmt.Errorf("%d: the scenario has not come to its end", maxStops)
 }
 
 var errEnd = errors.New("the scenario has run to its end")
@@ -284,6 +301,26 @@ func (s *Suite) stopAt(mutation Mutation, stop int) error {
 		return errEnd
 	}
 	return nil
+}
+
+// killAt begins with the scenario, of which nobody waits for an answer.
+func (s *Suite) killAt(mutation Mutation, stop int) error {
+	m := &Mutant{FS: New(0, s.Model), suite: s, mutation: mutation}
+	m.KillAt(stop)
+	promise, _ := s.Scenario(m)
+	if !m.Killed() || promise.Restart == nil {
+		return errEnd
+	}
+	m.Restart()
+	return promise.Restart(m, func(p Promise) error { return m.EachSurvivor(s.check(p)) })
+}
+
+// Restart forgets the failures that were to come.
+func (m *Mutant) Restart() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fail = nil
+	m.FS.Restart()
 }
 
 // Mutations are those with each sync of the scenario left out and any two steps
