@@ -41,23 +41,23 @@ func newScrubber(secrets []string) *scrubber {
 }
 
 // privateKey is the only one that goes over several lines.
-var privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*-----|\z)`)
+var privateKey = pattern(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*-----|\z)`)
 
 // looksSecret is what looks like a secret, whoever's it is; what is in groups stays.
 // Only lines that have one of the words, in small letters, are looked at: patterns take
 // their time.
 var looksSecret = []struct {
 	words   []string
-	pattern *regexp.Regexp
+	pattern func() *regexp.Regexp
 	clean   string
 }{
-	{[]string{"://"}, regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s"'@]*@`), "${1}" + redacted + "@"},
-	{[]string{"eyj"}, regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?`), redacted}, // JWT
-	{[]string{"s"}, regexp.MustCompile(`S[UANOCX][A-Z2-7]{40,}`), redacted},                                    // NKey seed
-	{[]string{"bearer", "basic"}, regexp.MustCompile(`(?i)\b(Bearer|Basic)\s+[A-Za-z0-9+/=_.~-]{6,}`), "${1} " + redacted},
+	{[]string{"://"}, pattern(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s"'@]*@`), "${1}" + redacted + "@"},
+	{[]string{"eyj"}, pattern(`eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?`), redacted}, // JWT
+	{[]string{"s"}, pattern(`S[UANOCX][A-Z2-7]{40,}`), redacted},                                    // NKey seed
+	{[]string{"bearer", "basic"}, pattern(`(?i)\b(Bearer|Basic)\s+[A-Za-z0-9+/=_.~-]{6,}`), "${1} " + redacted},
 	{
 		[]string{"token", "passw", "passphrase", "secret", "api", "credential", "authorization"},
-		regexp.MustCompile(`(?i)((?:token|passw(?:or)?d|passphrase|secret|api[_-]?key|credential|authorization)[a-z_]*\\?["']?\s*[=:]\s*)(\\"[^"\\]*\\"|\\?"(?:[^"\\]|\\.)*"|'[^']*'|[^\s,;&"'}]+|["'][^"']*)`),
+		pattern(`(?i)((?:token|passw(?:or)?d|passphrase|secret|api[_-]?key|credential|authorization)[a-z_]*\\?["']?\s*[=:]\s*)(\\"[^"\\]*\\"|\\?"(?:[^"\\]|\\.)*"|'[^']*'|[^\s,;&"'}]+|["'][^"']*)`),
 		"${1}" + redacted,
 	},
 }
@@ -65,14 +65,14 @@ var looksSecret = []struct {
 func (s *scrubber) text(text string) string {
 	text = s.known.Replace(text)
 	if strings.Contains(text, "PRIVATE KEY") {
-		text = privateKey.ReplaceAllString(text, redacted)
+		text = privateKey().ReplaceAllString(text, redacted)
 	}
 	var clean strings.Builder
 	for line := range strings.Lines(text) {
 		small := strings.ToLower(line)
 		for _, l := range looksSecret {
 			if slices.ContainsFunc(l.words, func(word string) bool { return strings.Contains(small, word) }) {
-				line = l.pattern.ReplaceAllString(line, l.clean)
+				line = l.pattern().ReplaceAllString(line, l.clean)
 			}
 		}
 		clean.WriteString(line)

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net/url"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -13,7 +12,7 @@ import (
 const maxSecretFile = 64 << 10
 
 // secretName is a variable that may hold a secret.
-var secretName = regexp.MustCompile(`(?i)token|secret|passw|passphrase|pwd|credential|api_?key|private|proxy|_url$|_uri$|_dsn$`)
+var secretName = pattern(`(?i)token|secret|passw|passphrase|pwd|credential|api_?key|private|proxy|_url$|_uri$|_dsn$`)
 
 // knownSecrets are those that this host has, as far as this user may read them.
 func knownSecrets(c hostConfig, around surroundings, environment []string) (all []string) {
@@ -33,7 +32,7 @@ func knownSecrets(c hostConfig, around surroundings, environment []string) (all 
 	}
 	for _, entry := range environment {
 		name, value, _ := strings.Cut(entry, "=")
-		if secretName.MatchString(name) {
+		if secretName().MatchString(name) {
 			all = append(append(all, userinfoOf(value)...), notAddress(value)...)
 		}
 	}

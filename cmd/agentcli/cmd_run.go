@@ -70,7 +70,7 @@ func (o runOptions) addFlag(cmd *cobra.Command, s setting) {
 		help += " (env " + s.env + ")"
 	}
 	values := new([]string)
-	cmd.Flags().StringArrayVar(values, s.flag, nil, help)
+	cmd.Flags().Var((*texts)(values), s.flag, help)
 	o.flags[s.flag] = values
 }
 

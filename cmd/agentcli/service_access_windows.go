@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"unsafe"
 
@@ -133,7 +132,7 @@ func makeAbove(dir string) (made []string, err error) {
 // to it, nor gets one from the folder.
 func isClosed(path string, _ fs.FileInfo) bool {
 	owner, access, err := accessOf(path)
-	return err == nil && administers(owner) && closedAccess.MatchString(access)
+	return err == nil && administers(owner) && closedAccess().MatchString(access)
 }
 
 // closeSecretFile also says whether that changed anything. Wine keeps Unix modes, and is
@@ -152,7 +151,7 @@ func closeSecretFile(path string) (changed bool, err error) {
 
 // closedAccess is a list of rights as Windows writes it: protected from inheritance,
 // with entries for SYSTEM and the administrators alone.
-var closedAccess = regexp.MustCompile(`^D:P(?:AI)?(?:\(A;[A-Z]*;[A-Z0-9x]+;;;(?:SY|BA)\))+$`)
+var closedAccess = pattern(`^D:P(?:AI)?(?:\(A;[A-Z]*;[A-Z0-9x]+;;;(?:SY|BA)\))+$`)
 
 func accessOf(path string) (owner *windows.SID, access string, err error) {
 	descriptor, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)

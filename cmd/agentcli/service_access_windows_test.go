@@ -26,7 +26,7 @@ func TestAccessThatIsClosed(t *testing.T) {
 		"D:":                                     false,
 		"":                                       false,
 	} {
-		require.Equal(t, want, closedAccess.MatchString(access), access)
+		require.Equal(t, want, closedAccess().MatchString(access), access)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -21,12 +20,12 @@ type serviceDefinition struct {
 }
 
 // serviceNames is what all managers take, and what is safe in a path and a command line.
-var serviceNames = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$`)
+var serviceNames = pattern(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$`)
 
 var errServiceName = errors.New("a service's name has letters, digits and _.-, at most 80, and begins with a letter or digit")
 
 func checkServiceName(name string) error {
-	if !serviceNames.MatchString(name) {
+	if !serviceNames().MatchString(name) {
 		return fmt.Errorf("service name %q: %w", name, errServiceName)
 	}
 	return nil

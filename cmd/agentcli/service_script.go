@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
 
 	"github.com/kardianos/service"
@@ -54,13 +53,13 @@ func (r scriptRegistry) Register(_ context.Context, d serviceDefinition) ([]chan
 }
 
 // shellWords need no quotes in the script, which has none for them.
-var shellWords = regexp.MustCompile(`^[A-Za-z0-9/._+=:,@%-]*$`)
+var shellWords = pattern(`^[A-Za-z0-9/._+=:,@%-]*$`)
 
 // checkForScript refuses what the shell that runs the script would take for more than
 // a text.
 func (d serviceDefinition) checkForScript() error {
 	for _, word := range append([]string{d.Program}, d.Arguments...) {
-		if !shellWords.MatchString(word) {
+		if !shellWords().MatchString(word) {
 			return fmt.Errorf("%q has characters that the script of this service manager cannot hold; use letters, digits and /._+=:,@%%-", word)
 		}
 	}
@@ -73,7 +72,7 @@ func (d serviceDefinition) checkForScript() error {
 }
 
 // configInScript is the option in whatever quotes the script's language has.
-var configInScript = regexp.MustCompile(`--` + configFlag + `"?\s+"?([^"'\s]+)`)
+var configInScript = pattern(`--` + configFlag + `"?\s+"?([^"'\s]+)`)
 
 // CommandLine finds no more of it than the configuration.
 func (r scriptRegistry) CommandLine(context.Context) ([]string, error) {
@@ -84,7 +83,7 @@ func (r scriptRegistry) CommandLine(context.Context) ([]string, error) {
 	if !there {
 		return nil, service.ErrNotInstalled
 	}
-	if found := configInScript.FindStringSubmatch(text); found != nil {
+	if found := configInScript().FindStringSubmatch(text); found != nil {
 		return []string{"--" + configFlag, found[1]}, nil
 	}
 	return nil, nil
