@@ -67,6 +67,7 @@ func fullFolder(b *testing.B) string {
 		data := fmt.Sprintf(`{"request_id":"%s","result_id":"%s","stdout":"%s"}`, id, id, strings.Repeat("x", benchSize-120))
 		require.NoError(b, os.WriteFile(filepath.Join(dir, id+fileSuffix), []byte(data), 0o600))
 	}
+	require.NoError(b, os.WriteFile(filepath.Join(dir, lockName), nil, 0o600)) // of the process before
 	old := time.Now().Add(-time.Hour)
 	require.NoError(b, os.Chtimes(dir, old, old))
 	return dir

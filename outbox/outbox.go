@@ -109,10 +109,7 @@ func (o *Outbox) load() error {
 			return err
 		}
 	}
-	if err := o.sweep(); err != nil {
-		return err
-	}
-	if err := o.rescan(); err != nil {
+	if err := o.scan(); err != nil {
 		return err
 	}
 	// What a killed process left may not be durable yet; published, it must not

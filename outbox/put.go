@@ -137,7 +137,7 @@ func (o *Outbox) place(name string) (file string, pending bool, err error) {
 		}
 		// Somebody has put a file there that is not in the index: look at
 		// the folder and think again.
-		if err := o.list(); err != nil {
+		if err := o.list(noRecord); err != nil {
 			return "", false, err
 		}
 	}

@@ -178,7 +178,6 @@ func TestPutFailsCleanly(t *testing.T) {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
 			var broken atomic.Bool
-			broken.Store(true)
 			fsys := newHookFS(func(at, _ string) error {
 				if at == op && broken.Load() {
 					return syscall.ENOSPC
@@ -187,6 +186,7 @@ func TestPutFailsCleanly(t *testing.T) {
 			})
 			dir := t.TempDir()
 			box := openBox(t, dir, WithFS(fsys))
+			broken.Store(true)
 			require.ErrorIs(t, box.Put(t.Context(), record("a")), syscall.ENOSPC)
 			left, err := filepath.Glob(filepath.Join(dir, "*"))
 			require.NoError(t, err)
@@ -272,12 +272,13 @@ func TestPutsShareTheFolderSync(t *testing.T) {
 	t.Parallel()
 	const writers = 16
 	var syncs, renamed atomic.Int32
-	fsys := newHookFS(func(op, _ string) error {
+	dir := t.TempDir()
+	fsys := newHookFS(func(op, name string) error {
 		switch op {
 		case "rename":
 			renamed.Add(1)
 		case "syncdir":
-			if syncs.Add(1) == 1 {
+			if name == dir && syncs.Add(1) == 1 {
 				// Everybody else comes while the first sync runs.
 				for renamed.Load() < writers {
 					time.Sleep(time.Millisecond)
@@ -286,7 +287,7 @@ func TestPutsShareTheFolderSync(t *testing.T) {
 		}
 		return nil
 	})
-	box := openBox(t, t.TempDir(), WithFS(fsys))
+	box := openBox(t, dir, WithFS(fsys))
 	var wg sync.WaitGroup
 	for i := range writers {
 		wg.Go(func() { require.NoError(t, box.Put(t.Context(), record(string(rune('a'+i))))) })

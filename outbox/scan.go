@@ -14,41 +14,24 @@ import (
 // sweep removes what writes of an earlier process have left over: temporary
 // files, and reasons without their record. What cannot be removed does no harm:
 // it is not read, and a write of the same name replaces it.
-func (o *Outbox) sweep() error {
-	for _, folder := range []string{"", stuckFolder + "/"} {
-		err := o.sweepFolder(folder)
-		if err != nil && (folder == "" || !errors.Is(err, fs.ErrNotExist)) {
-			return err
-		}
-	}
-	return nil
-}
-
-func (o *Outbox) sweepFolder(folder string) error {
-	var old []string
-	err := atomicfile.EachEntry(o.opt.fs, o.path(folder), func(d fs.DirEntry) error {
-		if d.Type().IsRegular() && o.leftOver(folder, d.Name()) {
-			old = append(old, folder+d.Name())
-		}
-		return nil
-	})
+func (o *Outbox) sweep(old []string) {
 	for _, file := range old {
 		if err := o.opt.fs.Remove(o.path(file)); err != nil {
 			o.opt.log.Warn("left-over file stays", "file", file, "error", err)
 		}
 	}
-	return err
 }
 
-func (o *Outbox) leftOver(folder, name string) bool {
-	if folder == "" {
-		return strings.HasSuffix(name, tempSuffix)
+func (o *Outbox) leftOver(file string) bool {
+	record, inStuck := strings.CutPrefix(file, stuckFolder+"/")
+	if !inStuck {
+		return strings.HasSuffix(record, tempSuffix)
 	}
-	base, isReason := strings.CutSuffix(name, reasonSuffix)
+	base, isReason := strings.CutSuffix(record, reasonSuffix)
 	if !isReason {
-		return strings.HasSuffix(name, reasonTemp)
+		return strings.HasSuffix(record, reasonTemp)
 	}
-	_, err := o.opt.fs.Stat(o.path(folder + base + fileSuffix))
+	_, err := o.opt.fs.Stat(o.path(stuckFolder + "/" + base + fileSuffix))
 	return errors.Is(err, fs.ErrNotExist)
 }
 
@@ -75,10 +58,30 @@ func (o *Outbox) rescan() error {
 	if last.settled && last.modTime.Equal(now.modTime) && last.stuck.Equal(now.stuck) && o.index.stats().Corrupt == 0 {
 		return nil
 	}
-	if err := o.list(); err != nil {
+	if err := o.list(noRecord); err != nil {
 		return err
 	}
 	o.scanned = now
+	return nil
+}
+
+// scan is the first one.
+func (o *Outbox) scan() error {
+	now, err := o.folderTimes()
+	if err != nil {
+		return fmt.Errorf("outbox: scan %s: %w", o.dir, err)
+	}
+	var old []string
+	err = o.list(func(file string) {
+		if o.leftOver(file) {
+			old = append(old, file)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	o.scanned = now
+	o.sweep(old)
 	return nil
 }
 
@@ -98,24 +101,30 @@ func (o *Outbox) folderTimes() (scanState, error) {
 	return s, nil
 }
 
+// noRecord leaves other files alone.
+func noRecord(string) {}
+
 // list enters every file of the folders that the index does not know, and
-// forgets what has left quarantine.
-func (o *Outbox) list() error {
+// forgets what has left quarantine. Files that are no records go to other.
+func (o *Outbox) list(other func(file string)) error {
 	o.moving.Lock()
 	defer o.moving.Unlock()
 	for _, folder := range []string{stuckFolder + "/", ""} {
-		if err := o.listFolder(folder); err != nil {
+		if err := o.listFolder(folder, other); err != nil {
 			return fmt.Errorf("outbox: scan %s: %w", o.dir, err)
 		}
 	}
 	return nil
 }
 
-func (o *Outbox) listFolder(folder string) error {
+func (o *Outbox) listFolder(folder string, other func(file string)) error {
 	there := map[string]bool{}
 	err := atomicfile.EachEntry(o.opt.fs, o.path(folder), func(d fs.DirEntry) error {
 		file := folder + d.Name()
 		if !isRecordFile(d) {
+			if d.Type().IsRegular() {
+				other(file)
+			}
 			return nil
 		}
 		if folder != "" {
