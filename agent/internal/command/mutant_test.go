@@ -134,6 +134,7 @@ var equivalentOnThePath = []excuse{
 		faultfs.POSIX: {
 			"swapped: sync folder ledger by syncNames | sync folder state by syncNames",
 			"swapped: sync folder state by syncNames | make folder results", "swapped: sync folder state by open | create .lock",
+			"swapped: make folder results | sync folder state by open", "swapped: sync folder state by open | sync folder state by open",
 		},
 	}},
 	{lastWord, both("swapped: write journal | ack")},
