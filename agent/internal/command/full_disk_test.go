@@ -157,12 +157,15 @@ func TestAStartThatCannotSyncOnAFullDiskFails(t *testing.T) {
 		d, disk := onABrokenDisk(t)
 		l := d.open()
 		admitOne(t, l, "r")
-		if closed {
-			require.NoError(t, l.Close())
+		left, err := os.ReadFile(d.file())
+		require.NoError(t, err)
+		require.NoError(t, l.Close())
+		if !closed { // as a process that is killed leaves it, whose files the system closes
+			require.NoError(t, os.WriteFile(d.file(), left, 0o600))
 		}
 		add(t, d.file(), torn)
 		disk.fail(errDisk, errDisk, nil)
-		_, _, err := OpenLedger(d.fs, d.path, "PC-1", d.clock.now)
+		_, _, err = OpenLedger(d.fs, d.path, "PC-1", d.clock.now)
 		require.ErrorIs(t, err, errDisk)
 		disk.mend()
 		require.Len(t, d.open().Unfinished(), 1)
