@@ -128,7 +128,7 @@ func (d *delivery) rescanIfDue(now time.Time) {
 	if now.Before(d.nextScan) {
 		return
 	}
-	d.nextScan = now.Add(d.o.opt.beat(rescanEvery))
+	d.nextScan = now.Add(max(d.o.opt.beat(rescanEvery), minBeat))
 	if err := d.o.rescan(); err != nil {
 		d.o.opt.log.Warn("outbox folder cannot be listed", "error", err)
 	}

@@ -26,6 +26,8 @@ const (
 	// rescanEvery is how often the folder is looked at for files that others
 	// have put there.
 	rescanEvery = 60 * time.Second
+	// minBeat keeps an until that has no time left from looking all the time.
+	minBeat = time.Second
 	// overtakenAfter is how long a record without an answer keeps its place in
 	// the window although later ones have theirs.
 	overtakenAfter = time.Second
@@ -133,10 +135,14 @@ func WithFS(f atomicfile.FS) Option { return func(o *options) { o.fs = f } }
 
 // WithBeat has the folder looked at, for files that others have put there, in moments
 // that until names: how long it is to the next of those that are every apart, above 0.
-// The outboxes of one process that share them wake it once. Default: every from the
-// last look.
+// The outboxes of one process that share them wake it once. Nil, the default: every
+// from the last look.
 func WithBeat(until func(every time.Duration) time.Duration) Option {
-	return func(o *options) { o.beat = until }
+	return func(o *options) {
+		if until != nil {
+			o.beat = until
+		}
+	}
 }
 
 // WithLimit bounds the folder, stuck/ included: the number of its records and

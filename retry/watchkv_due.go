@@ -18,6 +18,9 @@ const (
 	// tooLargePause is between reads of what turned out to be too much: each costs MaxViewBytes. A write makes it no shorter.
 	tooLargePause = 10 * time.Minute
 
+	// minBeat keeps an until that has no time left from asking all the time.
+	minBeat = time.Second
+
 	// requestPause keeps a check that takes several requests below 0.05 requests/s.
 	requestPause = 30 * time.Second
 )
@@ -80,7 +83,7 @@ func (w *kvWatch) checkPause(every time.Duration) time.Duration {
 	if w.o.beat == nil {
 		return between(every)
 	}
-	return min(max(w.o.beat(every), 0), every)
+	return min(max(w.o.beat(every), minBeat), every)
 }
 
 // between is d or up to a quarter less: the interval is a promise, the jitter keeps it.

@@ -8,13 +8,12 @@ import (
 // startTime is more than a start takes, with a broker that answers.
 const startTime = 10 * time.Second
 
-// returnStart gives back to the system what only the start needed, once: memory,
-// pages of the program, threads. The program does it, not the library: whoever embeds
+// returnStart gives back to the system what only the start needed, once: memory and
+// pages of the program. The program does it, not the library: whoever embeds
 // the agent decides about the process.
 func returnStart() (stop func() bool) {
 	return time.AfterFunc(startTime, func() {
 		debug.FreeOSMemory()
 		unmapProgram()
-		endIdleThreads()
 	}).Stop
 }

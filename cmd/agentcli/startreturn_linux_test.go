@@ -5,10 +5,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -76,23 +73,4 @@ Anonymous:             0 kB
 	require.Equal(t, []mapping{{0x400000, 0xa84000}, {0x2134000, 0x219b000}}, cleanMappings(smaps, "/opt/agent"))
 	require.Empty(t, cleanMappings(smaps, "/opt/agent (deleted)"))
 	require.Empty(t, cleanMappings([]byte("x-y r-xp 0 fe:00 1 /opt/agent\nAnonymous: 0 kB\nno mapping\n\n"), "/opt/agent"))
-}
-
-func TestIdleThreadsEnd(t *testing.T) {
-	const blocked = 40
-	var pipe [2]int
-	require.NoError(t, syscall.Pipe(pipe[:]))
-	var readers sync.WaitGroup
-	for range blocked {
-		readers.Go(func() { _, _ = syscall.Read(pipe[0], make([]byte, 1)) }) // a thread each
-	}
-	require.Eventually(t, func() bool { return inStatus(t, "Threads") >= blocked }, 30*time.Second, time.Millisecond)
-	require.NoError(t, syscall.Close(pipe[1]))
-	readers.Wait()
-	require.NoError(t, syscall.Close(pipe[0]))
-	require.GreaterOrEqual(t, inStatus(t, "Threads"), blocked, "the runtime keeps them")
-	require.Eventually(t, func() bool {
-		endIdleThreads()
-		return inStatus(t, "Threads") < blocked/2 // other tests have threads too
-	}, 30*time.Second, 10*time.Millisecond)
 }
