@@ -1,10 +1,8 @@
 package agent_test
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
-	"sync"
 	"testing"
 	"time"
 
@@ -92,21 +90,4 @@ func TestABorrowedConnectionThatIsBlockedHoldsUpNothing(t *testing.T) {
 	s.send(s.counting("later", ""))
 	require.Zero(t, s.result("later").ExitCode)
 	require.True(t, nc.IsConnected(), "it is not the agent's to close")
-}
-
-type lockedBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }

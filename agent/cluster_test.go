@@ -35,17 +35,17 @@ func newClustered(t *testing.T) *clustered {
 	js, err := jetstream.New(nc)
 	require.NoError(t, err)
 	c.backend = &backend{t: t, nc: nc, js: js}
-	for _, s := range wire.Streams() {
+	for _, cfg := range streamConfigs() {
+		cfg.Replicas = 3
 		c.persist(func(ctx context.Context) error {
-			_, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-				Name: s.Name, Subjects: s.Subjects, MaxAge: s.MaxAge, MaxMsgsPerSubject: s.MaxMsgsPerSubject, Replicas: 3,
-			})
+			_, err := js.CreateOrUpdateStream(ctx, cfg)
 			return err
 		})
 	}
-	for _, b := range wire.Buckets() {
+	for _, cfg := range bucketConfigs() {
+		cfg.Replicas = 3
 		c.persist(func(ctx context.Context) error {
-			_, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: b.Name, History: b.History, Replicas: 3})
+			_, err := js.CreateOrUpdateKeyValue(ctx, cfg)
 			return err
 		})
 	}

@@ -1,10 +1,8 @@
 package agent_test
 
 import (
-	"bytes"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,31 +12,13 @@ import (
 	"github.com/kanade-go/kanade/agent/wire"
 )
 
-// text is a log that may be read while it is written.
-type text struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (x *text) Write(p []byte) (int, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.all.Write(p)
-}
-
-func (x *text) String() string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.all.String()
-}
-
 // Logs are sent to whoever may ask for them: they hold no script and nothing that a
 // script has written, whatever becomes of the command, and at every level.
 func TestTheLogHoldsNoScriptAndNoOutput(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	const secret = "tr0ub4dor"
-	log := &text{}
+	log := &lockedBuffer{}
 	a, stop := startAgent(t, s.cfg, agent.WithLogger(slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug - 8}))))
 	ready(t, a)
 	command := func(id, script string, change func(*wire.Command)) {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,7 +36,7 @@ func TestARotatedPasswordNeedsNoRestart(t *testing.T) {
 	cfg := newConfig(t, broker.URL())
 	cfg.User, cfg.PasswordFile = "agent", filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(cfg.PasswordFile, []byte("first-s3cret\n"), 0o600))
-	var log logBuffer
+	var log lockedBuffer
 	a, _ := startAgent(t, cfg, agent.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	ready(t, a)
 	b.send(sh("r1", "echo one"))
@@ -53,23 +52,6 @@ func TestARotatedPasswordNeedsNoRestart(t *testing.T) {
 	b.send(sh("r2", "echo two"))
 	require.Equal(t, "two\n", b.result("r2").Stdout)
 	require.NotContains(t, log.String(), "s3cret")
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func TestCredentialsAreLookedUpForEachConnection(t *testing.T) {

@@ -1,12 +1,10 @@
 package agent_test
 
 import (
-	"context"
 	"log/slog"
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
@@ -28,20 +26,8 @@ func TestDiagnoseBesideARunningAgent(t *testing.T) {
 	cfg := agent.DefaultConfig()
 	cfg.ID, cfg.StateDir, cfg.Servers = "pc-1", filepath.Join(t.TempDir(), "state"), []string{broker.URL()}
 	quiet := agent.WithLogger(slog.New(slog.DiscardHandler))
-	a, err := agent.New(cfg, quiet)
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	defer func() {
-		cancel()
-		require.NoError(t, <-ended)
-	}()
-	select {
-	case <-a.Ready():
-	case <-time.After(time.Minute):
-		t.Fatal("the agent does not get ready")
-	}
+	a, _ := startAgent(t, cfg, quiet)
+	ready(t, a)
 
 	found := slices.Collect(agent.Diagnose(t.Context(), cfg, quiet))
 	for _, f := range found {

@@ -59,17 +59,33 @@ func createStreams(t testing.TB, nc *nats.Conn) jetstream.JetStream {
 	t.Helper()
 	js, err := jetstream.New(nc)
 	require.NoError(t, err)
-	for _, s := range wire.Streams() {
-		_, err := js.CreateOrUpdateStream(t.Context(), jetstream.StreamConfig{
-			Name: s.Name, Subjects: s.Subjects, MaxAge: s.MaxAge, MaxMsgsPerSubject: s.MaxMsgsPerSubject,
-		})
+	for _, cfg := range streamConfigs() {
+		_, err := js.CreateOrUpdateStream(t.Context(), cfg)
 		require.NoError(t, err)
 	}
-	for _, b := range wire.Buckets() {
-		_, err := js.CreateOrUpdateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: b.Name, History: b.History})
+	for _, cfg := range bucketConfigs() {
+		_, err := js.CreateOrUpdateKeyValue(t.Context(), cfg)
 		require.NoError(t, err)
 	}
 	return js
+}
+
+// streamConfigs are the streams as the backend makes them.
+func streamConfigs() (all []jetstream.StreamConfig) {
+	for _, s := range wire.Streams() {
+		all = append(all, jetstream.StreamConfig{
+			Name: s.Name, Subjects: s.Subjects, MaxAge: s.MaxAge, MaxMsgsPerSubject: s.MaxMsgsPerSubject,
+		})
+	}
+	return all
+}
+
+// bucketConfigs are the buckets as the backend makes them.
+func bucketConfigs() (all []jetstream.KeyValueConfig) {
+	for _, b := range wire.Buckets() {
+		all = append(all, jetstream.KeyValueConfig{Bucket: b.Name, History: b.History})
+	}
+	return all
 }
 
 // backend is the other side of the wire: a plain NATS client.
@@ -97,6 +113,31 @@ func (b *backend) send(c wire.Command) {
 	data, err := c.Encode()
 	require.NoError(b.t, err)
 	require.NoError(b.t, b.nc.Publish(wire.CommandsPC(pcID), data))
+}
+
+// countResults is how many results of a request are stored.
+func (b *backend) countResults(ctx context.Context, requestID string) (int, error) {
+	stream, err := b.js.Stream(ctx, wire.StreamResults)
+	if err != nil {
+		return 0, err
+	}
+	subject := wire.ResultSubject(requestID)
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(subject))
+	if err != nil {
+		return 0, err
+	}
+	return int(info.State.Subjects[subject]), nil
+}
+
+// consumers counts those of all streams.
+func (b *backend) consumers() (n int) {
+	b.t.Helper()
+	streams := b.js.ListStreams(b.t.Context())
+	for info := range streams.Info() {
+		n += info.State.Consumers
+	}
+	require.NoError(b.t, streams.Err())
+	return n
 }
 
 // results returns everything stored for a request.

@@ -102,14 +102,12 @@ func (h *herd) runs(i int, requestID string) {
 // create makes anew what createStreams made, beside a herd that asks for it.
 func (h *herd) create() {
 	h.t.Helper()
-	for _, s := range wire.Streams() {
-		_, err := h.js.CreateStream(h.t.Context(), jetstream.StreamConfig{
-			Name: s.Name, Subjects: s.Subjects, MaxAge: s.MaxAge, MaxMsgsPerSubject: s.MaxMsgsPerSubject,
-		})
+	for _, cfg := range streamConfigs() {
+		_, err := h.js.CreateStream(h.t.Context(), cfg)
 		require.NoError(h.t, err)
 	}
-	for _, b := range wire.Buckets() {
-		_, err := h.js.CreateKeyValue(h.t.Context(), jetstream.KeyValueConfig{Bucket: b.Name, History: b.History})
+	for _, cfg := range bucketConfigs() {
+		_, err := h.js.CreateKeyValue(h.t.Context(), cfg)
 		require.NoError(h.t, err)
 	}
 }
@@ -211,12 +209,9 @@ func (h *herd) answered(requestID string) (began []time.Time) {
 // stored is how many results of a request the broker has.
 func (h *herd) stored(requestID string) int {
 	h.t.Helper()
-	stream, err := h.js.Stream(h.t.Context(), wire.StreamResults)
+	n, err := h.countResults(h.t.Context(), requestID)
 	require.NoError(h.t, err)
-	subject := wire.ResultSubject(requestID)
-	info, err := stream.Info(h.t.Context(), jetstream.WithSubjectFilter(subject))
-	require.NoError(h.t, err)
-	return int(info.State.Subjects[subject])
+	return n
 }
 
 func (h *herd) count(i int, requestID string) int {
@@ -231,17 +226,6 @@ func (h *herd) alone() {
 	require.Eventually(h.t, func() bool {
 		return !slices.ContainsFunc(h.agents, func(a *agent.Agent) bool { return a.Status().Connected })
 	}, patience, 5*time.Millisecond, "agents do not notice that the broker is gone")
-}
-
-// consumers counts those of all streams.
-func (h *herd) consumers() (n int) {
-	h.t.Helper()
-	streams := h.js.ListStreams(h.t.Context())
-	for info := range streams.Info() {
-		n += info.State.Consumers
-	}
-	require.NoError(h.t, streams.Err())
-	return n
 }
 
 // warnings counts what the agents warn of.

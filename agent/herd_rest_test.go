@@ -70,16 +70,14 @@ func restingAgent(t *testing.T, dir string, count *tally) (stop func()) {
 	t.Helper()
 	fake := jstest.NewFake()
 	js := fake.JetStream()
-	for _, s := range wire.Streams() {
-		_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{
-			Name: s.Name, Subjects: s.Subjects, MaxAge: s.MaxAge, MaxMsgsPerSubject: s.MaxMsgsPerSubject,
-		})
+	for _, cfg := range streamConfigs() {
+		_, err := js.CreateStream(t.Context(), cfg)
 		require.NoError(t, err)
 	}
-	for _, b := range wire.Buckets() {
-		kv, err := js.CreateOrUpdateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: b.Name})
+	for _, cfg := range bucketConfigs() {
+		kv, err := js.CreateOrUpdateKeyValue(t.Context(), cfg)
 		require.NoError(t, err)
-		if b.Name == wire.BucketAgentGroups {
+		if cfg.Bucket == wire.BucketAgentGroups {
 			_, err = kv.Put(t.Context(), pcID, wire.AgentGroups{Groups: []string{herdGroup}}.Encode())
 			require.NoError(t, err)
 		}
@@ -87,15 +85,9 @@ func restingAgent(t *testing.T, dir string, count *tally) (stop func()) {
 	cfg := agent.DefaultConfig()
 	cfg.ID, cfg.StateDir = pcID, dir
 	client := fake.NewClient()
-	a, err := agent.New(cfg, agent.WithLogger(slog.New(slog.DiscardHandler)), agent.WithTransport(countedConn{client.Conn(), count}, countedJetStream{client.JetStream(), count}))
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	return func() {
-		cancel()
-		require.NoError(t, <-ended)
-	}
+	_, stop = startAgent(t, cfg, agent.WithLogger(slog.New(slog.DiscardHandler)),
+		agent.WithTransport(countedConn{client.Conn(), count}, countedJetStream{client.JetStream(), count}))
+	return stop
 }
 
 // tally counts messages by their subject, or by what asks for one.

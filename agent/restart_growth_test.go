@@ -7,14 +7,12 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"text/tabwriter"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent"
@@ -43,14 +41,8 @@ func TestAnAgentDoesNotGrowOverRestarts(t *testing.T) {
 	r.putGroups("lab")
 	handler := agent.HandlerFunc(func(context.Context, agent.Job) error { r.ran.Add(1); return nil })
 	cfg := newConfig(t, broker.URL())
-	a, err := agent.New(cfg, agent.WithLogger(slog.New(slog.DiscardHandler)), agent.WithHandler("count", handler, agent.ReportInterrupted))
-	require.NoError(t, err)
-	r.agent = a
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	t.Cleanup(func() { cancel(); require.NoError(t, <-ended) })
-	ready(t, a)
+	r.agent, _ = startAgent(t, cfg, agent.WithLogger(slog.New(slog.DiscardHandler)), agent.WithHandler("count", handler, agent.ReportInterrupted))
+	ready(t, r.agent)
 
 	r.rounds(*agentRestarts / 4) // whatever is made once is made now
 	for range 3 {
@@ -85,17 +77,11 @@ func (r *restarts) runs(id string) {
 		_, err := r.js.Publish(ctx, wire.CommandsGroup("lab"), data)
 		return err == nil
 	}, "send "+id)
-	r.patiently(func(ctx context.Context) bool { return r.stored(ctx, id) && r.agent.Status().Results.Pending == 0 }, "result of "+id)
+	r.patiently(func(ctx context.Context) bool {
+		n, err := r.countResults(ctx, id)
+		return err == nil && n == 1 && r.agent.Status().Results.Pending == 0
+	}, "result of "+id)
 	require.EqualValues(r.t, r.done, r.ran.Load(), "%s", id)
-}
-
-func (r *restarts) stored(ctx context.Context, id string) bool {
-	stream, err := r.js.Stream(ctx, wire.StreamResults)
-	if err != nil {
-		return false
-	}
-	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(wire.ResultSubject(id)))
-	return err == nil && info.State.Subjects[wire.ResultSubject(id)] == 1
 }
 
 // patiently polls a broker that may still be on its way back.
@@ -108,24 +94,10 @@ func (r *restarts) patiently(done func(context.Context) bool, what string) {
 	}, patience, 2*time.Millisecond, what)
 }
 
-// mark takes the least of several looks: what is on its way is not held.
 func (r *restarts) mark() mark {
 	r.t.Helper()
-	m := mark{name: fmt.Sprintf("%d restarts", r.done), commands: r.done, heap: 1 << 62, goroutines: 1 << 30, files: 1 << 30}
-	for looks := time.NewTicker(50 * time.Millisecond); m.consumers < 20; m.consumers++ {
-		<-looks.C
-		runtime.GC()
-		var mem runtime.MemStats
-		runtime.ReadMemStats(&mem)
-		m.heap, m.goroutines = min(m.heap, int(mem.HeapAlloc)), min(m.goroutines, runtime.NumGoroutine())
-		m.files = min(m.files, openFiles())
-	}
-	m.consumers = 0
-	streams := r.js.ListStreams(r.t.Context())
-	for info := range streams.Info() {
-		m.consumers += info.State.Consumers
-	}
-	require.NoError(r.t, streams.Err())
+	m := held(fmt.Sprintf("%d restarts", r.done), r.done)
+	m.consumers = r.consumers()
 	return m
 }
 
@@ -142,10 +114,7 @@ func (r *restarts) table() string {
 
 func (r *restarts) check() {
 	r.t.Helper()
-	first, last := r.marks[0], r.marks[len(r.marks)-1]
-	require.LessOrEqual(r.t, last.goroutines, first.goroutines+routineSlack, "goroutines")
-	require.LessOrEqual(r.t, last.files, first.files+fileSlack, "open files")
-	require.LessOrEqual(r.t, last.heap, first.heap+heapSlack+heapCommand*(last.commands-first.commands), "heap")
+	r.marks[0].requireNoGrowth(r.t, r.marks[len(r.marks)-1], heapSlack)
 	for _, m := range r.marks {
 		require.Equal(r.t, 1, m.consumers, "consumers after %s", m.name)
 	}

@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -16,26 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mark is what this process and the broker hold at rest.
-type mark struct {
-	name       string
-	commands   int
-	heap       int // bytes
-	goroutines int
-	files      int
-	consumers  int
-}
-
-// Growth beyond these is a leak. The agent remembers each command for eight days, and
-// the test what became of it; the end of what commands wrote is kept for a minute, up
-// to 16 MiB.
+// The end of what commands wrote is kept for a minute, up to 16 MiB.
 const (
-	tailsKept    = time.Minute + 5*time.Second
-	tailsSlack   = 16 << 20
-	heapSlack    = 3 << 20
-	heapCommand  = 2 << 10
-	routineSlack = 3
-	fileSlack    = 2
+	tailsKept  = time.Minute + 5*time.Second
+	tailsSlack = 16 << 20
 )
 
 func localJob(counts string) doc {
@@ -128,17 +110,8 @@ func (s *soak) until(enough func() bool) {
 	}
 }
 
-// markNow takes the least of several looks: what is on its way is not held.
 func (s *soak) markNow(name string) mark {
-	m := mark{name: name, commands: len(s.to), heap: 1 << 62, goroutines: 1 << 30, files: 1 << 30}
-	for range 20 {
-		runtime.GC()
-		var mem runtime.MemStats
-		runtime.ReadMemStats(&mem)
-		m.heap, m.goroutines = min(m.heap, int(mem.HeapAlloc)), min(m.goroutines, runtime.NumGoroutine())
-		m.files = min(m.files, openFiles())
-		time.Sleep(50 * time.Millisecond) // between two looks
-	}
+	m := held(name, len(s.to))
 	for _, stream := range []string{
 		"EXEC", "RESULTS", "EVENTS", "OBS_EVENTS", "KV_script_current", "KV_script_status", "KV_agent_config",
 		"KV_agent_groups", "KV_schedules", "KV_jobs", "OBJ_scripts", "OBJ_result_output",
@@ -146,15 +119,6 @@ func (s *soak) markNow(name string) mark {
 		m.consumers += len(s.consumers(stream))
 	}
 	return m
-}
-
-// openFiles is 0 on systems that do not tell.
-func openFiles() int {
-	all, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return 0
-	}
-	return len(all)
 }
 
 func (s *soak) table() string {
@@ -189,12 +153,10 @@ func (s *soak) check() {
 	require.Len(s.t, s.stored, len(s.to)+local)
 	require.Equal(s.t, []string{"agent_replay_PC-1"}, s.consumers("EXEC"))
 	first, last := s.marks[0], s.marks[len(s.marks)-1]
-	require.LessOrEqual(s.t, last.goroutines, first.goroutines+routineSlack, "goroutines")
-	require.LessOrEqual(s.t, last.files, first.files+fileSlack, "open files")
 	require.Equal(s.t, first.consumers, last.consumers, "consumers")
 	slack := heapSlack
 	if restOf(*soakTime) < tailsKept {
 		slack += tailsSlack
 	}
-	require.LessOrEqual(s.t, last.heap, first.heap+slack+(last.commands-first.commands)*heapCommand, "heap")
+	first.requireNoGrowth(s.t, last, slack)
 }

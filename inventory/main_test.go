@@ -33,43 +33,7 @@ func serveAs(how string) error {
 	good := func(value string) Option {
 		return WithSection(value, func(context.Context) (any, error) { return value, nil })
 	}
-	odd := func(ctx context.Context) (any, error) {
-		switch how {
-		case "fails":
-			return nil, errors.New("no such thing")
-		case "panics":
-			panic("out of range")
-		case "hangs":
-			select {}
-		case "dies":
-			time.Sleep(time.Second) // the others are told by then
-			fmt.Fprintln(os.Stderr, "segmentation violation")
-			os.Exit(7)
-		case "killed":
-			p, err := os.FindProcess(os.Getpid())
-			if err != nil {
-				return nil, err
-			}
-			time.Sleep(time.Second) // the others are told by then
-			return nil, p.Kill()
-		case "forks":
-			sleeper := exec.Command("sleep", "3600")
-			sleeper.Stdout, sleeper.Stderr = os.Stdout, os.Stderr
-			if err := sleeper.Start(); err != nil {
-				return nil, err
-			}
-			return "odd", os.WriteFile(os.Getenv("INVENTORY_TEST_FILE"), []byte(strconv.Itoa(sleeper.Process.Pid)), 0o600)
-		case "eats":
-			var all [][]byte
-			for range 64 {
-				all = append(all, []byte(strings.Repeat("x", 16<<20)))
-			}
-			return len(all), nil
-		case "talks":
-			return strings.Repeat("x", 1<<20), nil
-		}
-		return "odd", nil
-	}
+	odd := func(context.Context) (any, error) { return oddly(how) }
 	switch how {
 	case "mute":
 		time.Sleep(time.Hour)
@@ -92,4 +56,43 @@ func serveAs(how string) error {
 				o.sections = []string{"a", "b", "odd"}
 			}
 		})
+}
+
+// oddly is a section of which something is wrong.
+func oddly(how string) (any, error) {
+	switch how {
+	case "fails":
+		return nil, errors.New("no such thing")
+	case "panics":
+		panic("out of range")
+	case "hangs":
+		select {}
+	case "dies":
+		time.Sleep(time.Second) // the others are told by then
+		fmt.Fprintln(os.Stderr, "segmentation violation")
+		os.Exit(7)
+	case "killed":
+		p, err := os.FindProcess(os.Getpid())
+		if err != nil {
+			return nil, err
+		}
+		time.Sleep(time.Second) // the others are told by then
+		return nil, p.Kill()
+	case "forks":
+		sleeper := exec.Command("sleep", "3600")
+		sleeper.Stdout, sleeper.Stderr = os.Stdout, os.Stderr
+		if err := sleeper.Start(); err != nil {
+			return nil, err
+		}
+		return "odd", os.WriteFile(os.Getenv("INVENTORY_TEST_FILE"), []byte(strconv.Itoa(sleeper.Process.Pid)), 0o600)
+	case "eats":
+		var all [][]byte
+		for range 64 {
+			all = append(all, []byte(strings.Repeat("x", 16<<20)))
+		}
+		return len(all), nil
+	case "talks":
+		return strings.Repeat("x", 1<<20), nil
+	}
+	return "odd", nil
 }

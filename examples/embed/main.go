@@ -1,4 +1,4 @@
-// Embed is a program with an agent inside.
+// Command embed is a program with an agent inside.
 package main
 
 import (

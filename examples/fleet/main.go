@@ -1,4 +1,4 @@
-// Fleet runs many agents in one process against a broker, sends all of them
+// Command fleet runs many agents in one process against a broker, sends all of them
 // commands, and says how long the last of them took.
 package main
 

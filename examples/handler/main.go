@@ -1,4 +1,4 @@
-// Handler is an agent with a command of its own, written in Go: a command whose
+// Command handler is an agent with a command of its own, written in Go: a command whose
 // shell is "dir-size" measures a folder instead of running a script.
 package main
 

@@ -1,4 +1,4 @@
-// Outboxonly publishes durably, without an agent: what it was given is on disk
+// Command outboxonly publishes durably, without an agent: what it was given is on disk
 // before it says so, and leaves the disk when a stream has acknowledged it,
 // however long the broker or the stream stays away.
 package main

@@ -1,4 +1,4 @@
-// Quickstart shows the whole way of a command on one machine: an embedded
+// Command quickstart shows the whole way of a command on one machine: an embedded
 // broker with JetStream, an agent, and a NATS client that sends a command and
 // reads its result from the stream RESULTS.
 //

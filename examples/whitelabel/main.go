@@ -1,4 +1,4 @@
-// Whitelabel is the agent's command line under another name: the commands,
+// Command whitelabel is the agent's command line under another name: the commands,
 // flags, services and help of kanade-agent, for a product of your own.
 package main
 

@@ -55,18 +55,7 @@ func checkSaved(disk *faultfs.FS, saved int) error {
 func TestDocumentsSurviveLostPower(t *testing.T) {
 	t.Parallel()
 	for _, model := range []faultfs.Model{faultfs.POSIX, faultfs.NTFS} {
-		suite := suite(model)
-		require.NoError(t, suite.Run(faultfs.Mutation{}))
-		all, err := suite.Mutations()
-		require.NoError(t, err)
-		dropped := 0
-		for _, m := range all {
-			if m.Drop != "" {
-				dropped++
-				require.Error(t, suite.Run(m), "%v: %v would prove nothing", model, m)
-			}
-		}
-		require.NotZero(t, dropped)
+		require.NoError(t, suite(model).Prove())
 	}
 }
 

@@ -20,10 +20,8 @@ func (i Install) startedBy(manager bool) Install {
 // A service whose release is on probation, and somebody who starts the program by
 // hand beside it, or instead of it.
 func TestStartsByHandDoNotCount(t *testing.T) {
-	t.Parallel()
-	i := onDisk(t)
-	synctest.Test(t, func(t *testing.T) {
-		i := i.newOnTrial(t).startedBy(true)
+	onProbation(t, onTrial{health: always(errOff), lastly: failsUntil(time.Hour)}, func(t *testing.T, i Install, o *onTrial) {
+		i = i.startedBy(true)
 		r, err := i.load()
 		require.NoError(t, err)
 		r.Plan.Managed = true
@@ -36,7 +34,6 @@ func TestStartsByHandDoNotCount(t *testing.T) {
 			require.NoError(t, hand.CountStart(time.Now()), "one that ends at once, for want of a configuration say")
 		}
 		require.Equal(t, "new", says(t, i.Path))
-		o := &onTrial{t: t, began: time.Now(), health: always(errOff), lastly: failsUntil(time.Hour)}
 		require.NoError(t, o.start(hand, 3*time.Minute, nil))
 		r, err = i.load()
 		require.NoError(t, err)
@@ -91,10 +88,7 @@ func TestOnlyAStartThatWasCountedIsTakenBack(t *testing.T) {
 // A release that is to be taken back, and could not be, does not become the last good
 // one by the next update.
 func TestAReleaseThatIsToBeTakenBackIsNotKept(t *testing.T) {
-	t.Parallel()
-	i := onDisk(t)
-	synctest.Test(t, func(t *testing.T) {
-		i := i.newOnTrial(t)
+	onProbation(t, onTrial{health: always[error](nil)}, func(t *testing.T, i Install, o *onTrial) {
 		require.NoError(t, i.CountStart(time.Now()))
 		r, err := i.load()
 		require.NoError(t, err)
@@ -104,7 +98,6 @@ func TestAReleaseThatIsToBeTakenBackIsNotKept(t *testing.T) {
 		held.swap = func(Install, string) error { return errBusy }
 		require.ErrorIs(t, held.CountStart(time.Now()), errBusy)
 
-		o := &onTrial{t: t, began: time.Now(), health: always[error](nil)}
 		s := o.service(i)
 		require.NoError(t, s.Run(t.Context()))
 		require.Error(t, <-s.Due())

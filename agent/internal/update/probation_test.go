@@ -78,11 +78,51 @@ func (i Install) newOnTrial(t *testing.T) Install {
 	return i
 }
 
+// onProbation runs a test, in virtual time, on a release that was just put in place.
+func onProbation(t *testing.T, o onTrial, test func(t *testing.T, i Install, o *onTrial)) {
+	t.Helper()
+	t.Parallel()
+	i := onDisk(t)
+	synctest.Test(t, func(t *testing.T) {
+		o.t, o.began = t, time.Now()
+		test(t, i.newOnTrial(t), &o)
+	})
+}
+
+// ended holds what became of the release against the kind that is told of it, and
+// returns how long after the start that was.
+func (o *onTrial) ended(i Install, kind string, finish error) time.Duration {
+	if kind == kindRolledBack {
+		return o.takenBack(i, finish)
+	}
+	require.NoError(o.t, finish)
+	require.Equal(o.t, "new", says(o.t, i.Path))
+	r, err := i.load()
+	require.NoError(o.t, err)
+	require.Nil(o.t, r.Plan)
+	require.Contains(o.t, o.verdict, kindUpdated)
+	return r.LastUpdate.At.Sub(o.began)
+}
+
+func (o *onTrial) takenBack(i Install, finish error) time.Duration {
+	require.ErrorIs(o.t, finish, ErrRestart)
+	ended := time.Since(o.began)
+	require.Equal(o.t, "old", says(o.t, i.Path))
+	require.NoError(o.t, i.CountStart(time.Now()))
+	r, err := i.load()
+	require.NoError(o.t, err)
+	require.Nil(o.t, r.Plan)
+	require.Equal(o.t, kindRolledBack, r.News[0].Kind)
+	require.False(o.t, r.Tried[0].Never, "it may be tried again")
+	require.NotEmpty(o.t, r.LastRollback.Reason)
+	return ended
+}
+
 func TestWhatBecomesOfAReleaseOnProbation(t *testing.T) {
 	t.Parallel()
 	unclear := fmt.Errorf("%w: 1 results wait", ErrUnclear)
 	silent := func(time.Duration) (Report, error) { return Report{}, errors.New("it crashed") }
-	works := func(time.Duration) (Report, error) { return oldWorks, nil }
+	works := failsUntil(0)
 	fails := func(time.Duration) (Report, error) { return oldFails, errors.New("no broker") }
 	for name, tc := range map[string]struct {
 		health func(time.Duration) error
@@ -101,33 +141,8 @@ func TestWhatBecomesOfAReleaseOnProbation(t *testing.T) {
 		"nobody could, it comes back first":     {until(30*time.Minute, errOff), fails, kindUpdated, 31 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			i := onDisk(t)
-			synctest.Test(t, func(t *testing.T) {
-				i := i.newOnTrial(t)
-				o := &onTrial{t: t, began: time.Now(), health: tc.health, lastly: tc.lastly}
-				var ended time.Duration
-				err := o.start(i, 100*time.Hour, nil)
-				if tc.kind == kindRolledBack {
-					require.ErrorIs(t, err, ErrRestart)
-					ended = time.Since(o.began)
-					require.Equal(t, "old", says(t, i.Path))
-					require.NoError(t, i.CountStart(time.Now()))
-				} else {
-					require.NoError(t, err)
-					require.Equal(t, "new", says(t, i.Path))
-				}
-				r, err := i.load()
-				require.NoError(t, err)
-				require.Nil(t, r.Plan)
-				if tc.kind == kindRolledBack {
-					require.Equal(t, kindRolledBack, r.News[0].Kind)
-					require.False(t, r.Tried[0].Never, "it may be tried again")
-					require.NotEmpty(t, r.LastRollback.Reason)
-				} else {
-					require.Contains(t, o.verdict, kindUpdated)
-					ended = r.LastUpdate.At.Sub(o.began)
-				}
+			onProbation(t, onTrial{health: tc.health, lastly: tc.lastly}, func(t *testing.T, i Install, o *onTrial) {
+				ended := o.ended(i, tc.kind, o.start(i, 100*time.Hour, nil))
 				require.GreaterOrEqual(t, ended, tc.after)
 				require.Less(t, ended, tc.after+11*time.Minute, "the last good one is asked every ten minutes")
 				require.LessOrEqual(t, o.asked, 1+int(ended/(9*time.Minute)), "it is not asked all the time")
@@ -156,11 +171,7 @@ func failsUntil(end time.Duration) func(time.Duration) (Report, error) {
 
 // A laptop that got a release in the office, and is switched on and off at home.
 func TestOrderlyEndsDoNotCountAgainstARelease(t *testing.T) {
-	t.Parallel()
-	i := onDisk(t)
-	synctest.Test(t, func(t *testing.T) {
-		i := i.newOnTrial(t)
-		o := &onTrial{t: t, began: time.Now(), health: always(errOff), lastly: failsUntil(1000 * time.Hour)}
+	onProbation(t, onTrial{health: always(errOff), lastly: failsUntil(1000 * time.Hour)}, func(t *testing.T, i Install, o *onTrial) {
 		for range 40 {
 			require.NoError(t, o.start(i, 3*time.Minute, nil))
 			require.Equal(t, "new", says(t, i.Path))
@@ -174,11 +185,7 @@ func TestOrderlyEndsDoNotCountAgainstARelease(t *testing.T) {
 
 // What a release cannot do is seen although no start of it lasts.
 func TestShortStartsDoNotHideABadRelease(t *testing.T) {
-	t.Parallel()
-	i := onDisk(t)
-	synctest.Test(t, func(t *testing.T) {
-		i := i.newOnTrial(t)
-		o := &onTrial{t: t, began: time.Now(), health: always(errOff), lastly: func(time.Duration) (Report, error) { return oldWorks, nil }}
+	onProbation(t, onTrial{health: always(errOff), lastly: failsUntil(0)}, func(t *testing.T, i Install, o *onTrial) {
 		for range 5 {
 			if err := o.start(i, 3*time.Minute, nil); err != nil {
 				require.ErrorIs(t, err, ErrRestart)
@@ -190,11 +197,7 @@ func TestShortStartsDoNotHideABadRelease(t *testing.T) {
 }
 
 func TestOtherEndsCountAgainstARelease(t *testing.T) {
-	t.Parallel()
-	i := onDisk(t)
-	synctest.Test(t, func(t *testing.T) {
-		i := i.newOnTrial(t)
-		o := &onTrial{t: t, began: time.Now(), health: always(errOff), lastly: failsUntil(time.Hour)}
+	onProbation(t, onTrial{health: always(errOff), lastly: failsUntil(time.Hour)}, func(t *testing.T, i Install, o *onTrial) {
 		for range maxStarts {
 			require.NoError(t, o.start(i, time.Minute, errors.New("the ledger cannot be read")))
 		}
@@ -210,13 +213,9 @@ func TestOtherEndsCountAgainstARelease(t *testing.T) {
 
 // Starts before a long one, in which nobody could connect, are forgiven.
 func TestALongStartClearsThoseBefore(t *testing.T) {
-	t.Parallel()
-	i := onDisk(t)
-	synctest.Test(t, func(t *testing.T) {
-		i := i.newOnTrial(t)
+	onProbation(t, onTrial{health: always(errOff), lastly: failsUntil(time.Hour)}, func(t *testing.T, i Install, o *onTrial) {
 		require.NoError(t, i.CountStart(time.Now())) // power was cut
 		require.NoError(t, i.CountStart(time.Now()))
-		o := &onTrial{t: t, began: time.Now(), health: always(errOff), lastly: failsUntil(time.Hour)}
 		require.NoError(t, o.start(i, 20*time.Minute, errors.New("power was cut")))
 		r, err := i.load()
 		require.NoError(t, err)
@@ -227,12 +226,8 @@ func TestALongStartClearsThoseBefore(t *testing.T) {
 // The plan to take back is on disk before the agent stops: a stop that hangs and is
 // killed changes nothing.
 func TestAReleaseIsTakenBackAfterAStopThatFailed(t *testing.T) {
-	t.Parallel()
-	i := onDisk(t)
-	synctest.Test(t, func(t *testing.T) {
-		i := i.newOnTrial(t)
+	onProbation(t, onTrial{health: always(errOff), lastly: failsUntil(0)}, func(t *testing.T, i Install, o *onTrial) {
 		require.NoError(t, i.CountStart(time.Now()))
-		o := &onTrial{t: t, began: time.Now(), health: always(errOff), lastly: func(time.Duration) (Report, error) { return oldWorks, nil }}
 		s := o.service(i)
 		require.NoError(t, s.Run(t.Context()))
 		require.Equal(t, phaseRollback, s.Status().Phase)

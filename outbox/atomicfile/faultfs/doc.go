@@ -50,7 +50,8 @@
 // # Mutants
 //
 // A [Suite] that passes must also fail for every [Mutant] of the program: with a
-// sync left out, or two steps swapped.
+// sync left out, or two steps swapped. [Suite.Prove] leaves out one sync after
+// the other.
 //
 // It is not a stable API and belongs in no program that is not a test. There are
 // no permissions, no links, and folders are not renamed. Every Write appends. On a

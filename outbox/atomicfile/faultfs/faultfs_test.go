@@ -247,56 +247,6 @@ func TestWhatIsOpenStays(t *testing.T) {
 	}
 }
 
-// A suite whose program does it right, and one for each way to do it wrong.
-func TestSuiteNoticesMutants(t *testing.T) {
-	t.Parallel()
-	for _, model := range []faultfs.Model{faultfs.POSIX, faultfs.NTFS} {
-		suite := &faultfs.Suite{
-			Model: model, Packages: []string{"github.com/kanade-go/kanade/outbox/atomicfile"},
-			Class: func(name string) string { return name },
-			Scenario: func(m *faultfs.Mutant) (faultfs.Promise, error) {
-				_ = m.FS.MkdirAll("/other", 0o700) // from now on folders do not exist of themselves
-				err := atomicfile.MkdirAll(m, "/d", 0o700)
-				if err == nil {
-					err = atomicfile.WriteFile(m, "/d/a", []byte("data"), 0o600)
-				}
-				promised := err == nil
-				_ = m.Do("told", func() error { return nil })
-				return faultfs.Promise{Of: map[bool]string{true: "promised"}[promised], Check: func(found *faultfs.FS) error {
-					if _, err := found.Stat("/d/a"); err != nil {
-						if promised {
-							return errors.New("lost")
-						}
-						return nil
-					}
-					if read(t, found, "/d/a") != "data" {
-						return errors.New("torn")
-					}
-					return nil
-				}}, err
-			},
-		}
-		require.NoError(t, suite.Run(faultfs.Mutation{}))
-		all, err := suite.Mutations()
-		require.NoError(t, err)
-		var mutants []string
-		for _, m := range all {
-			mutants = append(mutants, m.String())
-			if m.String() == "swapped: sync folder / by MkdirAll | create /d/a.tmp" {
-				require.NoError(t, suite.Run(m), "nothing is promised yet")
-				continue
-			}
-			require.Error(t, suite.Run(m), "%v", m)
-		}
-		require.Contains(t, mutants, "without: sync /d/a.tmp by fillAndSync")
-		require.Contains(t, mutants, "swapped: sync /d/a.tmp by fillAndSync | rename /d/a.tmp to /d/a")
-		if model == faultfs.POSIX {
-			require.Contains(t, mutants, "without: sync folder /d by WriteFile")
-			require.Contains(t, mutants, "without: sync folder / by MkdirAll")
-		}
-	}
-}
-
 func TestAfterAKillAllThatWasWrittenIsThere(t *testing.T) {
 	t.Parallel()
 	for _, model := range []faultfs.Model{faultfs.POSIX, faultfs.NTFS} {
