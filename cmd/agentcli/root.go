@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"os"
+	"slices"
 
 	"github.com/kardianos/service"
 	"github.com/spf13/cobra"
@@ -34,6 +35,10 @@ type tree struct {
 // printed over a usage text; [ExitCode] has the code for them. opts go to the
 // agent.
 func NewCommand(b Brand, opts ...agent.Option) *cobra.Command {
+	return newTree(b, opts).command()
+}
+
+func newTree(b Brand, opts []agent.Option) tree {
 	return tree{
 		brand:    b.withDefaults(),
 		options:  opts,
@@ -48,17 +53,80 @@ func NewCommand(b Brand, opts ...agent.Option) *cobra.Command {
 		recovery:    serviceRecovery,
 		newRegistry: newRegistry,
 		isAdmin:     isAdministrator,
-	}.command()
+	}
 }
 
 // Main runs the program with the process's arguments and returns its exit
 // code. An error goes to standard error, on one line, and with --json, where
 // nothing else was said, to standard output as an object too.
 func Main(b Brand, opts ...agent.Option) int {
-	return execute(NewCommand(b, opts...), os.Args[1:], os.Stdout, os.Stderr)
+	args := os.Args[1:]
+	return execute(newTree(b, opts).commandFor(args), args, os.Stdout, os.Stderr)
+}
+
+// subcommand is a command below the root, not made yet.
+type subcommand struct {
+	name string
+	make func() *cobra.Command
+}
+
+func (t tree) subcommands() []subcommand {
+	return []subcommand{
+		{"run", t.runCommand},
+		{"version", t.versionCommand},
+		{"install", t.installCommand},
+		{"uninstall", t.uninstallCommand},
+		{"start", t.startCommand},
+		{"stop", t.stopCommand},
+		{"restart", t.restartCommand},
+		{"status", t.statusCommand},
+		{"outbox", t.outboxCommand},
+		{"config", t.configCommand},
+		{"doctor", t.doctorCommand},
+		{"inventory", t.inventoryCommand},
+		{"collect-inventory", t.collectCommand},
+		{"release", t.releaseCommand},
+		{"selftest", t.selfTestCommand},
+		{"diag", t.diagCommand},
+	}
 }
 
 func (t tree) command() *cobra.Command {
+	root := t.rootCommand()
+	for _, c := range t.subcommands() {
+		root.AddCommand(c.make())
+	}
+	for _, cmd := range append(root.Commands(), root) {
+		t.tame(cmd)
+	}
+	completion := t.completionCommand()
+	t.tame(completion)
+	completion.Args = cobra.ArbitraryArgs // it says itself what it takes
+	root.AddCommand(completion)
+	root.SetHelpCommand(t.helpCommand())
+	return root
+}
+
+// commandFor is command, or as much of it as a command line needs that begins with
+// a verb: the whole is a tenth of what passes until an agent answers.
+func (t tree) commandFor(args []string) *cobra.Command {
+	all := t.subcommands()
+	i := slices.IndexFunc(all, func(c subcommand) bool { return len(args) > 0 && c.name == args[0] })
+	if i < 0 {
+		return t.command()
+	}
+	root := &cobra.Command{Use: t.brand.Use, Short: t.brand.Description}
+	root.CompletionOptions.DisableDefaultCmd = true // the whole tree has one
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(all[i].make())
+	for _, cmd := range append(root.Commands(), root) {
+		t.tame(cmd)
+	}
+	root.SetHelpCommand(t.helpCommand())
+	return root
+}
+
+func (t tree) rootCommand() *cobra.Command {
 	root := t.runCommand()
 	root.Use = t.brand.Use
 	root.Short = t.brand.Description
@@ -74,18 +142,6 @@ func (t tree) command() *cobra.Command {
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(t.runCommand(), t.versionCommand(), t.installCommand(), t.uninstallCommand(),
-		t.startCommand(), t.stopCommand(), t.restartCommand(), t.statusCommand(), t.outboxCommand(),
-		t.configCommand(), t.doctorCommand(), t.inventoryCommand(), t.collectCommand())
-	root.AddCommand(t.releaseCommand(), t.selfTestCommand(), t.diagCommand())
-	for _, cmd := range append(root.Commands(), root) {
-		t.tame(cmd)
-	}
-	completion := t.completionCommand()
-	t.tame(completion)
-	completion.Args = cobra.ArbitraryArgs // it says itself what it takes
-	root.AddCommand(completion)
-	root.SetHelpCommand(t.helpCommand())
 	return root
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"sync"
 	"time"
 )
 
@@ -45,7 +46,8 @@ type line struct {
 // errTorn marks a line that was not written to its end, or not as it is.
 var errTorn = errors.New("torn journal line")
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// castagnoli takes a moment to make, which a start need not wait for.
+var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
 
 // maxLine bounds what is written and read as one line: a command of NATS's
 // largest payload (64 MiB) in base64, with room for the rest. Only tests change it.
@@ -66,7 +68,7 @@ func (l line) encode() ([]byte, error) {
 		return nil, errLineTooLong
 	}
 	out := make([]byte, 0, sumWidth+len(body)+2)
-	out = fmt.Appendf(out, "%08x ", crc32.Checksum(body, castagnoli))
+	out = fmt.Appendf(out, "%08x ", crc32.Checksum(body, castagnoli()))
 	out = append(out, body...)
 	return append(out, '\n'), nil
 }
@@ -82,7 +84,7 @@ func decodeLine(raw []byte) (line, error) {
 	}
 	body := raw[sumWidth+1:]
 	want := uint32(sum[0])<<24 | uint32(sum[1])<<16 | uint32(sum[2])<<8 | uint32(sum[3])
-	if crc32.Checksum(body, castagnoli) != want {
+	if crc32.Checksum(body, castagnoli()) != want {
 		return line{}, errTorn
 	}
 	var l line

@@ -3,6 +3,7 @@ package natskit
 import (
 	"fmt"
 	"regexp"
+	"sync"
 	"time"
 )
 
@@ -11,7 +12,7 @@ import (
 const lastWordsWait = 100 * time.Millisecond
 
 // refusal is how a broker says why it hangs up.
-var refusal = regexp.MustCompile(`-ERR '([^'\r\n]{1,200})'`)
+var refusal = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`-ERR '([^'\r\n]{1,200})'`) })
 
 // Write tells why the broker hung up during the handshake. A broker with too many
 // connections says so and closes without waiting for our login; nats.go finds out by
@@ -38,7 +39,7 @@ func (h handshaking) lastWords() string {
 }
 
 func refusalIn(text []byte) string {
-	found := refusal.FindSubmatch(text)
+	found := refusal().FindSubmatch(text)
 	if found == nil {
 		return ""
 	}

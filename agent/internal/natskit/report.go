@@ -106,11 +106,11 @@ func (r *report) level(err error) slog.Level {
 
 // ownAddress is what comes before the arrow in the text of a failure: where we have
 // asked from, of a broker, a proxy or a name server.
-var ownAddress = regexp.MustCompile(`[^ ]+:[0-9]+->`)
+var ownAddress = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^ ]+:[0-9]+->`) })
 
 // reasonOf is the text of an error without our own addresses, which are others at
 // each attempt.
-func reasonOf(err error) string { return ownAddress.ReplaceAllString(err.Error(), "") }
+func reasonOf(err error) string { return ownAddress().ReplaceAllString(err.Error(), "") }
 
 func (r *report) lost(nc *nats.Conn, err error) {
 	if nc.IsClosed() {
