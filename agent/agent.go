@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/agent/internal/update"
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 )
@@ -19,7 +20,8 @@ type Agent struct {
 	log   *slog.Logger
 	ran   atomic.Bool
 	ready chan struct{}
-	guard update.Guard // of a start and a stop around an update
+	guard update.Guard   // of a start and a stop around an update
+	beat  supervise.Beat // of all that is done now and then
 
 	mu    sync.Mutex
 	parts *parts // while it runs
@@ -41,7 +43,7 @@ func New(cfg Config, opts ...Option) (*Agent, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return &Agent{cfg: cfg, opts: o, log: o.log.With("pc_id", cfg.ID), ready: make(chan struct{})}, nil
+	return &Agent{cfg: cfg, opts: o, log: o.log.With("pc_id", cfg.ID), ready: make(chan struct{}), beat: supervise.NewBeat()}, nil
 }
 
 // connection checks that there is exactly one way to a broker.
@@ -64,3 +66,9 @@ func (o *options) connection(cfg Config) error {
 // Ready is closed when the agent's subscriptions stand at the broker: what is
 // sent from then on is taken live.
 func (a *Agent) Ready() <-chan struct{} { return a.ready }
+
+// Beat returns how long it is to the next of the moments that are every apart and that
+// the parts of this agent share: more than 0, at most every. What a program does now and
+// then wakes no host of its own if it goes by them. Agents have different moments, so that
+// a fleet is never in step.
+func (a *Agent) Beat(every time.Duration) time.Duration { return a.beat.Until(every) }

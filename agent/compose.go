@@ -21,6 +21,7 @@ import (
 	"github.com/kanade-go/kanade/agent/internal/settings"
 	"github.com/kanade-go/kanade/agent/internal/statedir"
 	"github.com/kanade-go/kanade/agent/internal/supervise"
+	"github.com/kanade-go/kanade/agent/internal/telemetry"
 	"github.com/kanade-go/kanade/retry"
 )
 
@@ -54,6 +55,8 @@ type parts struct {
 	transport retry.Transport
 	js        JetStream
 	link      *natskit.Link
+	telemetry *telemetry.Service // nil: nobody is told of the host
+	pings     *supervise.Group
 	settings  *settings.Service
 	schedule  *schedule.Service
 	commands  *command.Service
@@ -66,10 +69,11 @@ type parts struct {
 }
 
 // compose opens what is durable, connects, and puts the parts together. Nothing
-// runs yet. On an error everything that was opened is closed again.
-func (a *Agent) compose() (*parts, error) {
-	p := &parts{beat: supervise.NewBeat(), arrivals: make(chan delivery.Delivery, 64), report: a.newReport()}
-	for _, step := range []func(*parts) error{a.openState, a.connect, a.openLedger, a.openBoxes} { // the broker answers while the disk does
+// runs yet but the answers to pings: the broker and whoever asks wait for no disk.
+// On an error everything that was opened is closed again.
+func (a *Agent) compose(ctx context.Context) (*parts, error) {
+	p := &parts{beat: a.beat, arrivals: make(chan delivery.Delivery, 64), report: a.newReport()}
+	for _, step := range []func(*parts) error{a.openState, a.connect, a.answerPings(ctx), a.openLedger, a.openBoxes} {
 		if err := step(p); err != nil {
 			return nil, errors.Join(err, p.close())
 		}
@@ -85,12 +89,18 @@ func (a *Agent) compose() (*parts, error) {
 }
 
 func (a *Agent) openState(p *parts) (err error) {
+	if err := a.refuseForeignState(); err != nil {
+		return err
+	}
 	p.dir, err = statedir.Open(a.cfg.StateDir)
 	if errors.Is(err, statedir.ErrLocked) {
 		return fmt.Errorf("%w: %w", ErrStateLocked, err)
 	}
 	if err != nil {
 		return fmt.Errorf("agent: open state folder: %w", err)
+	}
+	if err := p.dir.Warning(); err != nil {
+		a.log.Warn("whoever owns the state folder can change what the agent keeps in it", "error", err)
 	}
 	a.forgetLastStatus(p)
 	if err := os.RemoveAll(p.dir.Path(stagingFolder)); err != nil {
@@ -219,6 +229,9 @@ func (a *Agent) verify() command.Verify {
 // close releases what compose opened, in the reverse order.
 func (p *parts) close() error {
 	var errs []error
+	if p.pings != nil {
+		p.pings.Stop()
+	}
 	if p.own != nil {
 		p.own.Close()
 	}

@@ -23,7 +23,9 @@ type Config struct {
 	// dots; no blanks, wildcards or control characters. Default: the host name.
 	ID string
 	// StateDir holds everything durable: ledger, outboxes, lock. It is created
-	// with mode 0700. One agent owns it at a time. Required.
+	// with mode 0700, and closed to everybody else if it is there. One that holds
+	// what is not an agent's is refused, see [Config.ForeignEntries]. One agent owns it
+	// at a time. Required.
 	StateDir string
 	// Servers are the broker's URLs: nats://, tls://, ws://, wss:// or
 	// host:port; ws:// and wss:// not beside others. A user or token in a URL goes
@@ -121,13 +123,13 @@ func (c Config) Validate() error {
 func (c Config) validateLocal() error {
 	var errs []error
 	if err := wire.ValidatePCID(c.ID); err != nil {
-		errs = append(errs, configError("id %q: %w", c.ID, err))
+		errs = append(errs, configError("id %s: %w", quoted(c.ID), err))
 	}
 	switch {
 	case c.StateDir == "":
 		errs = append(errs, configError("state folder is not set"))
 	case !filepath.IsAbs(c.StateDir):
-		errs = append(errs, configError("state folder %q: must be an absolute path", c.StateDir))
+		errs = append(errs, configError("state folder %s: must be an absolute path", quoted(c.StateDir)))
 	}
 	if c.Grace < 0 {
 		errs = append(errs, configError("grace %v: must not be negative", c.Grace))
@@ -175,7 +177,7 @@ func validateServer(server string) (web bool, err error) {
 	web = u.Scheme == "ws" || u.Scheme == "wss"
 	switch {
 	case !web && u.Scheme != "nats" && u.Scheme != "tls":
-		return false, configError("server URL %s: unknown scheme %q; use nats, tls, ws or wss", natskit.ServerName(server), u.Scheme)
+		return false, configError("server URL %s: unknown scheme %s; use nats, tls, ws or wss", shortened(natskit.ServerName(server)), quoted(u.Scheme))
 	case u.Hostname() == "":
 		return web, configError("server URL with the scheme %s: no host", u.Scheme)
 	}

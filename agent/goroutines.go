@@ -94,7 +94,7 @@ func (a *Agent) goroutinesTask(p *parts) supervise.Task {
 
 func answerGoroutines(dir string, log *slog.Logger) {
 	asked := filepath.Join(dir, goroutinesAsked)
-	question, err := readShared(asked, maxQuestion)
+	question, err := readShared(asked, maxQuestion+1)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}

@@ -31,6 +31,7 @@ type options struct {
 	klp         *klp.Endpoint     // nil: nobody is served
 	inventory   *hostfacts.Source // nil: nothing is published
 	updater     *Updater          // nil: the executable is never touched
+	shared      bool              // the state folder may hold what others have put there
 
 	// For tests, which put a disk that fails and a clock that is set in their place,
 	// and do without the host, which is not simulated.
@@ -112,7 +113,7 @@ func WithHandler(name string, h Handler, r Recovery) Option {
 			return configError("handler name %q is one of the shells", name)
 		}
 		if _, taken := o.handlers[name]; taken {
-			return configError("handler name %q is given twice", name)
+			return configError("handler name %s is given twice", quoted(name))
 		}
 		o.handlers[name] = handlerEntry{handler: h, recovery: r}
 		return given("handler", h != nil)

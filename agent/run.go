@@ -25,7 +25,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer a.guard.Stop()
-	p, err := a.compose()
+	p, err := a.compose(ctx)
 	if err != nil {
 		return a.uncounted(err)
 	}
@@ -67,7 +67,7 @@ func (a *Agent) start(ctx context.Context, p *parts) (*stages, error) {
 	s := &stages{}
 	s.arriving, s.stopArriving = context.WithCancel(base)
 	reports, answers := a.telemetryTasks(p)
-	s.answers = supervise.NewGroup(base, a.log, answers...) // before all the others: whoever pings waits
+	s.answers = supervise.NewGroup(base, a.log, answers...)
 	s.settings = supervise.NewGroup(base, a.log, p.settings.Tasks()...)
 	s.delivery = supervise.NewGroup(base, a.log,
 		supervise.Task{Name: "connection state", Run: p.link.Run},

@@ -29,6 +29,9 @@ func (s *stages) stop(a *Agent, p *parts) {
 	var work sync.WaitGroup
 	work.Go(s.work.Stop)
 	work.Go(s.answers.Stop)
+	if p.pings != nil {
+		work.Go(p.pings.Stop)
+	}
 	s.intake.Stop()
 	s.endArrivals(p)
 	s.admission.Stop()

@@ -1,19 +1,31 @@
 package agent
 
 import (
+	"context"
+
 	logtail "github.com/kanade-go/kanade/agent/internal/logs"
 	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/agent/internal/telemetry"
 	"github.com/kanade-go/kanade/agent/wire"
 )
 
-// telemetryTasks are what tells the fleet about this host: reports are heartbeats and
-// load, answers are those to pings, and the end of the log and of what runs.
-func (a *Agent) telemetryTasks(p *parts) (reports, answers []supervise.Task) {
-	if a.opts.hostless {
-		return nil, nil
+// answerPings starts the answers to pings. They need nothing of the disk, so that a
+// slow one does not make a host look dead.
+func (a *Agent) answerPings(ctx context.Context) func(*parts) error {
+	return func(p *parts) error {
+		if a.opts.hostless {
+			return nil
+		}
+		p.telemetry = a.newTelemetry(p)
+		p.pings = supervise.NewGroup(context.WithoutCancel(ctx), a.log, p.telemetry.Answers()...)
+		return nil
 	}
-	host := telemetry.New(telemetry.Config{
+}
+
+// newTelemetry is told of the other parts, which are not there yet: its answers do
+// without them.
+func (a *Agent) newTelemetry(p *parts) *telemetry.Service {
+	return telemetry.New(telemetry.Config{
 		PCID: a.cfg.ID, Version: a.cfg.Version, Transport: p.transport, Beat: p.beat, Logger: a.log.With("component", "telemetry"),
 		Settings: p.currentSettings, Settled: p.report.denials.settled,
 		Complete: func(h *wire.Heartbeat) {
@@ -24,12 +36,24 @@ func (a *Agent) telemetryTasks(p *parts) (reports, answers []supervise.Task) {
 			}
 		},
 	})
-	file := a.cfg.LogFile
-	if a.cfg.LogKeepDays == 0 {
-		file = ""
+}
+
+// telemetryTasks are what tells the fleet about this host: reports are heartbeats and
+// load, answers the end of the log and of what runs.
+func (a *Agent) telemetryTasks(p *parts) (reports, answers []supervise.Task) {
+	if p.telemetry == nil {
+		return nil, nil
 	}
 	tail := logtail.New(logtail.Config{
-		PCID: a.cfg.ID, File: file, Transport: p.transport, Settled: p.report.denials.settled, Logger: a.log.With("component", "logs"),
+		PCID: a.cfg.ID, File: a.logFile(), Transport: p.transport, Settled: p.report.denials.settled, Logger: a.log.With("component", "logs"),
 	})
-	return host.Tasks(), append(host.Answers(), supervise.Task{Name: "log requests", Run: tail.Run}, a.jobTailTask(p))
+	return p.telemetry.Tasks(), []supervise.Task{{Name: "log requests", Run: tail.Run}, a.jobTailTask(p)}
+}
+
+// logFile is empty where no log is kept.
+func (a *Agent) logFile() string {
+	if a.cfg.LogKeepDays == 0 {
+		return ""
+	}
+	return a.cfg.LogFile
 }

@@ -83,7 +83,8 @@ func (i *installation) checkConfig() (err error) {
 	return i.sameAsFlags(i.found)
 }
 
-// sameAsFlags compares what a file says with what was asked for.
+// sameAsFlags compares what a file says with what was asked for. Both name one data
+// folder then, and whoever named it is told if it is somebody else's.
 func (i *installation) sameAsFlags(found loaded) error {
 	wanted, err := i.load(found.path, i.flags)
 	if err != nil {
@@ -97,7 +98,7 @@ func (i *installation) sameAsFlags(found loaded) error {
 	if len(i.flags.get(natsURLFlag)) > 0 && !slices.Equal(found.config.Servers, wanted.config.Servers) { // shown without passwords
 		return fmt.Errorf("%s has another user or password in agent.nats_url than --%s; change it there, or leave --%s out", found.path, natsURLFlag, natsURLFlag)
 	}
-	return nil
+	return wanted.checkDataDir(i.around.dirs.data, i.program)
 }
 
 // writeConfig makes the file from the flags, and tries it before it is at its place.

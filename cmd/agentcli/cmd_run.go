@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -136,7 +137,7 @@ func (r *running) build() (runner, error) {
 	r.logs = openLogs(r.output, found.config.Config, r.around.lookupEnv, takeCrashes)
 	r.greet(found)
 	config, opts := found.identified()
-	opts = append(opts, agent.WithLogger(r.logs.all))
+	opts = append(opts, agent.WithLogger(r.logs.all), agent.WithSharedStateDir()) // checked above
 	opts = append(opts, found.config.KLP.options()...)
 	updater, err := r.updaterOptions(found.config.Update, environment)
 	if err != nil {
@@ -150,13 +151,23 @@ func (r *running) build() (runner, error) {
 		r.farewell(err)
 		return nil, err
 	}
-	return r.telling(r.watchingLevel(r.servingMetrics(found.config.Metrics, agent), found.files), agent), nil
+	return r.telling(r.watchingLevel(r.servingMetrics(found.config.Metrics, agent), found.files, beatOf(agent)), agent), nil
 }
 
-func (r *running) watchingLevel(agent runner, files []string) runner {
+func (r *running) watchingLevel(agent runner, files []string, until func(time.Duration) time.Duration) runner {
 	watch := newLevelWatch(r.logs.level, r.logs.all, files, func() (readLevel, error) { return readLevelAgain(r.flags, r.around) })
-	watch.hangups = r.hangups
+	watch.hangups, watch.until = r.hangups, until
 	return watched{runner: agent, watch: watch}
+}
+
+// beatOf has the program look after its files when its agent wakes anyway.
+func beatOf(agent runner) func(time.Duration) time.Duration {
+	if a, ok := agent.(interface {
+		Beat(every time.Duration) time.Duration
+	}); ok {
+		return a.Beat
+	}
+	return nil
 }
 
 func (r *running) greet(found loaded) {

@@ -128,8 +128,8 @@ func TestRelativePathsAreRefused(t *testing.T) {
 func TestPurgeTakesNothingFromAnAgentThatHangs(t *testing.T) {
 	t.Parallel()
 	dir, _, _ := foreground(t)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "keep"), nil, 0o600))
 	require.Eventually(t, func() bool { _, err := agent.ReadStatus(dir); return err == nil }, time.Minute, 20*time.Millisecond)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "keep"), nil, 0o600))
 	p := purge{stateDir: dir, patience: 1}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "status.json"), []byte("damaged"), 0o600))
 	require.Error(t, p.do())

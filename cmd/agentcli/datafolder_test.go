@@ -3,9 +3,11 @@ package agentcli
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/kardianos/service"
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent"
@@ -43,8 +45,8 @@ func TestDataFoldersThatAreTaken(t *testing.T) {
 		"its configuration and log":   {"agent.toml", "log/", "agent.2026-01-30.log", "token"},
 		"an older one, with a status": {"status.json", "lock"},
 	}
-	for _, mark := range agentMarks {
-		cases[mark+" alone"] = []string{mark, "other", "more"}
+	for _, name := range slices.Concat(stateNames, stateMarks) {
+		cases["purge removes "+name] = []string{name, name + ".tmp"}
 	}
 	for name, entries := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -137,4 +139,63 @@ func TestTheFileThatNamesAForeignFolderIsNamed(t *testing.T) {
 	require.Equal(t, ExitError, ExitCode(err))
 	require.Contains(t, out, "error: data folder "+visible(elsewhere)+" (from flag --data-dir)")
 	require.NotContains(t, out, path+": error", "the file has no part in it")
+}
+
+func TestInstallTakesNoFolderOfOthers(t *testing.T) {
+	t.Parallel()
+	for name, named := range map[string]func(t *testing.T, dir string) (args []string, from string){
+		"by a flag": func(_ *testing.T, dir string) ([]string, string) {
+			return []string{"--nats-url", "nats://h", "--data-dir", dir}, "flag --data-dir"
+		},
+		"by its file": func(t *testing.T, dir string) ([]string, string) {
+			path := writeFile(t, "agent.toml", strings.Replace(minimalFile, "[agent]\n", "[agent]\ndata_dir = "+tomlString(dir)+"\n", 1))
+			return []string{"--config", path}, path
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			entries := []string{"passwd", "hostname", "ssh/", "fstab"}
+			fill(t, dir, entries...)
+			require.NoError(t, os.Chmod(dir, 0o755))
+			before, err := os.Stat(dir)
+			require.NoError(t, err)
+			args, from := named(t, dir)
+			b := installBench(t, nil)
+			out, err := b.do(t, append([]string{"install"}, args...)...)
+			require.ErrorIs(t, err, errForeignFolder)
+			require.ErrorContains(t, err, "data folder "+visible(dir)+" (from "+from)
+			require.Empty(t, out, "nothing was done")
+			require.Empty(t, b.registry.entered)
+			require.NoDirExists(t, b.around.dirs.config)
+			require.ElementsMatch(t, topmost(entries), names(t, dir))
+			after, err := os.Stat(dir)
+			require.NoError(t, err)
+			require.Equal(t, before.Mode(), after.Mode())
+		})
+	}
+}
+
+func TestInstallGoesOnInAFolderOfAnAgent(t *testing.T) {
+	t.Parallel()
+	for name, entries := range map[string][]string{
+		"the reference's":       {"outbox/", "script_cache/", "backend.db", "notes"},
+		"ours":                  {"lock", `FORMAT={"format":1}`, "ledger/", "notes"},
+		"nothing but a program": {},
+		"of an install, killed": {".agent.toml.77.tmp/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			fill(t, dir, append([]string{"bin/agentd"}, entries...)...)
+			program := filepath.Join(dir, "bin", "agentd")
+			b := installBench(t, nil)
+			for _, done := range []string{"installed", "unchanged"} {
+				out, err := b.do(t, "install", "--nats-url", "nats://h", "--data-dir", dir, "--program", program, "--json")
+				require.NoError(t, err)
+				require.Equal(t, done, reported(t, out).Done)
+				b.thenInstalled(service.StatusRunning)
+			}
+		})
+	}
 }

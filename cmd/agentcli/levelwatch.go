@@ -19,8 +19,8 @@ type levelWatch struct {
 	// read says what level the configuration gives now, where that comes from,
 	// and which files it was read from.
 	read    func() (readLevel, error)
-	hangups <-chan os.Signal // asks to look now; nil: never
-	poll    time.Duration
+	hangups <-chan os.Signal                        // asks to look now; nil: never
+	until   func(every time.Duration) time.Duration // the next look; nil: every
 
 	files  []string
 	stamps []fileStamp
@@ -56,12 +56,12 @@ func stampsOf(files []string) []fileStamp {
 // newLevelWatch has not looked at the files: a change since they were read is
 // found at the first look.
 func newLevelWatch(level *slog.LevelVar, log *slog.Logger, files []string, read func() (readLevel, error)) *levelWatch {
-	return &levelWatch{level: level, log: log, read: read, poll: levelPoll, files: files}
+	return &levelWatch{level: level, log: log, read: read, files: files}
 }
 
 // run looks at the files now and then, and at each hang-up, until ctx ends.
 func (w *levelWatch) run(ctx context.Context) {
-	timer := time.NewTimer(w.poll)
+	timer := time.NewTimer(w.next())
 	defer timer.Stop()
 	for {
 		if len(w.files) == 0 { // flags and variables do not change
@@ -73,12 +73,19 @@ func (w *levelWatch) run(ctx context.Context) {
 		case <-w.hangups:
 			w.told = "" // someone asks: they are told again
 			w.reload(true)
-			timer.Reset(w.poll)
+			timer.Reset(w.next())
 		case <-timer.C:
 			w.reload(false)
-			timer.Reset(w.poll)
+			timer.Reset(w.next())
 		}
 	}
+}
+
+func (w *levelWatch) next() time.Duration {
+	if w.until == nil {
+		return levelPoll
+	}
+	return w.until(levelPoll)
 }
 
 func (w *levelWatch) reload(asked bool) {

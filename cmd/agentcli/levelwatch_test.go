@@ -2,14 +2,18 @@ package agentcli
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"os"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kanade-go/kanade/agent"
 )
 
 // sharedBuffer is written by one goroutine and read by another.
@@ -152,4 +156,41 @@ func TestSecretVariablesAreRemembered(t *testing.T) {
 	now, err := readLevelAgain(flagged("config", path), around)
 	require.NoError(t, err)
 	require.Equal(t, slog.LevelWarn, now.level)
+}
+
+func TestTheFileIsLookedAtWhenTheAgentWakes(t *testing.T) {
+	t.Parallel()
+	f := newLevelFile(t, nil)
+	f.set(withLevel("debug"))
+	synctest.Test(t, func(t *testing.T) {
+		f.watch.until = func(every time.Duration) time.Duration {
+			require.Equal(t, levelPoll, every)
+			return 7 * time.Second
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			f.watch.run(ctx)
+		}()
+		time.Sleep(7*time.Second - time.Millisecond)
+		require.Equal(t, slog.LevelWarn, f.watch.level.Level())
+		time.Sleep(2 * time.Millisecond)
+		require.Equal(t, slog.LevelDebug, f.watch.level.Level())
+		cancel()
+		<-ended
+	})
+}
+
+// The agent of the library is one that says when it wakes.
+func TestAnAgentHasABeat(t *testing.T) {
+	t.Parallel()
+	cfg := agent.DefaultConfig()
+	cfg.Servers, cfg.StateDir, cfg.ID = []string{"nats://127.0.0.1:1"}, t.TempDir(), "PC-1"
+	a, err := agent.New(cfg)
+	require.NoError(t, err)
+	until := beatOf(a)
+	require.NotNil(t, until)
+	require.LessOrEqual(t, until(time.Minute), time.Minute)
+	require.Positive(t, until(time.Minute))
 }

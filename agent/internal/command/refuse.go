@@ -41,7 +41,7 @@ func (a *admitter) refuse(ctx context.Context, x *arrival, reason error) {
 	why := brief(reason.Error())
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	if err := a.sink.Put(ctx, a.refusal(x.command, why)); err != nil {
+	if err := put(ctx, a.sink, a.refusal(x.command, why)); err != nil {
 		a.log.Error("a refusal was not stored", "request_id", x.command.RequestID, "error", err)
 		x.Answer(delivery.Nak)
 		return

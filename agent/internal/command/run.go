@@ -262,7 +262,7 @@ func (p *performer) start(ctx context.Context, r *candidate) wire.Result {
 	p.started.Add(1)
 	defer p.started.Add(-1)
 	var told sync.WaitGroup
-	told.Go(func() { p.events.Started(context.WithoutCancel(ctx), c, began) })
+	told.Go(func() { p.tell(context.WithoutCancel(ctx), c, began) })
 	outcome, err := p.runProtected(ctx, p.shells[c.Shell], c, r.attempt)
 	told.Wait()
 	p.quick.Store(p.now().Sub(began) < quickRun)
@@ -271,7 +271,7 @@ func (p *performer) start(ctx context.Context, r *candidate) wire.Result {
 		outcome.Finished = p.now()
 	}
 	result := resultOfRun(c, p.pcID, outcome, err, context.Cause(ctx))
-	if c.Emit != nil && result.ExitCode == 0 && p.events.Emit(context.WithoutCancel(ctx), c, result.Stdout) {
+	if c.Emit != nil && result.ExitCode == 0 && p.emit(context.WithoutCancel(ctx), c, result.Stdout) {
 		result.Stdout = ""
 	}
 	return result

@@ -24,7 +24,7 @@ func (p *performer) deliver(ctx context.Context, key Key, r wire.Result) {
 	record := RecordOf(r)
 	r.Stdout, r.Stderr = "", "" // the record may have to wait long enough
 	_, err := retry.Forever(ctx, "store result "+r.RequestID, func(ctx context.Context) (struct{}, error) {
-		if err := p.sink.Put(ctx, record); err != nil {
+		if err := put(ctx, p.sink, record); err != nil {
 			return struct{}{}, err
 		}
 		return struct{}{}, p.ledger.Finish(key)

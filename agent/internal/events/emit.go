@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/agent/wire"
 )
 
@@ -82,8 +83,10 @@ func (b *badLines) none() bool {
 }
 
 // emit stores one line. Its name follows from the run and the line, so that a
-// repeat is the same record.
-func (r *Recorder) emit(ctx context.Context, c wire.Command, number int, line string) error {
+// repeat is the same record. A panic of the box is an error like any other: nobody else
+// is there to catch it.
+func (r *Recorder) emit(ctx context.Context, c wire.Command, number int, line string) (err error) {
+	defer supervise.Recover(&err)
 	e, err := wire.DecodeObsEvent([]byte(line))
 	if err != nil {
 		return err

@@ -172,3 +172,14 @@ func TestAnObservationOfTheAgentsOwn(t *testing.T) {
 	observations.err = errors.New("full")
 	r.Observe(t.Context(), "k", nil) // told, not promised
 }
+
+// panickyBox is one whose codec or disk panics.
+type panickyBox struct{}
+
+func (panickyBox) Put(context.Context, outbox.Record) error { panic("box") }
+
+func TestABoxThatPanicsLeavesTheOutputInTheResult(t *testing.T) {
+	r, _, _ := newRecorder()
+	r.Observations = panickyBox{}
+	require.False(t, r.Emit(t.Context(), command, `{"pc_id":"someone","at":"2031-03-04T04:59:30Z","kind":"logon","source":"x","payload":{}}`))
+}

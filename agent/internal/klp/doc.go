@@ -24,7 +24,8 @@
 //     instance, and its instances are made by the agent's user and administrators
 //     alone; the socket stands in a folder that nobody else may write to, or put
 //     another one in the place of. A file that is not a socket is never replaced.
-//   - Run returns when the last connection has ended.
+//   - Run returns when the last connection has ended. A disk that hangs is unknown
+//     to its clients and holds up nothing; one goroutine waits for it, also after Run.
 //
 // # Limits
 //

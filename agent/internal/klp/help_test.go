@@ -70,7 +70,7 @@ func noLog(uint32, int64) ([]string, error) { return nil, nil }
 // fast are limits that no test waits for, unless it sets one.
 func fast() limits {
 	l := defaultLimits
-	l.header, l.frame, l.burst = generous, generous, 1<<20
+	l.header, l.frame, l.disk, l.burst = generous, generous, generous, 1<<20
 	return l
 }
 

@@ -22,6 +22,7 @@ type limits struct {
 
 	evaluate time.Duration // between two looks at the host
 	look     time.Duration // between two looks at the endpoint
+	disk     time.Duration // for the disk to answer
 }
 
 // defaultLimits: 60 requests a minute is what the protocol has always promised.
@@ -30,7 +31,7 @@ var defaultLimits = limits{
 	header: 10 * time.Second, frame: 10 * time.Second, idle: 10 * time.Minute, lastWrite: time.Second,
 	waiting: 16, perUser: 8, total: 64, ending: 16, subscriptions: 16,
 	burst: 60, every: time.Second, pause: 250 * time.Millisecond, users: 1024,
-	evaluate: 30 * time.Second, look: time.Minute,
+	evaluate: 30 * time.Second, look: time.Minute, disk: 2 * time.Second,
 }
 
 func (l limits) orDefaults() limits {

@@ -21,7 +21,8 @@ type Host interface {
 	// Target is the version that the agent should have, empty if none is set, with
 	// what is closed when that may have changed.
 	Target() (version string, changed <-chan struct{})
-	// Disk is the space of the system's disk, in bytes.
+	// Disk is the space of the system's disk, in bytes. It may hang, and is then called
+	// by a goroutine of its own until it returns.
 	Disk() (free, total uint64, err error)
 }
 
@@ -51,6 +52,7 @@ type Server struct {
 	cfg     Config
 	limits  limits
 	board   *board
+	disk    diskProbe
 	clients *clients
 	rates   *rates
 	refused thinned
@@ -70,7 +72,7 @@ func New(cfg Config) *Server {
 	}
 	l := cfg.limits.orDefaults()
 	return &Server{
-		cfg: cfg, limits: l, board: newBoard(), clients: newClients(l), rates: newRates(l),
+		cfg: cfg, limits: l, board: newBoard(), disk: diskProbe{ask: cfg.Host.Disk}, clients: newClients(l), rates: newRates(l),
 		refused: thinned{log: cfg.Logger, text: "local clients were refused"},
 		untaken: thinned{log: cfg.Logger, text: "a local client could not be taken; tried again"},
 		slots:   make(chan struct{}, l.waiting+l.total+l.ending),

@@ -211,9 +211,9 @@ func TestDiskCheck(t *testing.T) {
 		{0, 0, nil, wire.KLPUnknown},
 		{9, 10, errors.New("broken"), wire.KLPUnknown},
 	} {
-		c := diskCheck(row.free, row.total, row.err)
+		c := diskCheck(space{row.free, row.total, row.err})
 		require.Equal(t, row.want, c.Status, "%v", row)
 		require.NotEmpty(t, c.Detail)
 	}
-	require.Equal(t, "12.5% free (1.2 GB / 10.0 GB)", diskCheck(5<<28, 10<<30, nil).Detail)
+	require.Equal(t, "12.5% free (1.2 GB / 10.0 GB)", diskCheck(space{free: 5 << 28, total: 10 << 30}).Detail)
 }

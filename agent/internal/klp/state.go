@@ -3,6 +3,7 @@ package klp
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -72,7 +73,7 @@ func (s *Server) evaluate() (link, settings <-chan struct{}) {
 	s.board.put(wire.KLPState{
 		AgentVersion: s.cfg.Version, Online: online, PCID: s.cfg.PCID, TargetVersion: target, VPN: "unknown",
 		Checks: []wire.KLPCheck{
-			updateCheck(s.cfg.Version, target), diskCheck(s.cfg.Host.Disk()),
+			updateCheck(s.cfg.Version, target), diskCheck(s.disk.space(s.limits.disk)),
 			unlooked("bitlocker"), unlooked("av_signature"), unlooked("cert_expiry"),
 		},
 	}, s.cfg.Now())
@@ -89,20 +90,26 @@ func updateCheck(version, target string) wire.KLPCheck {
 	}
 }
 
+// firstLine leaves the stack of a panic out.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
 const gib = 1 << 30
 
-func diskCheck(free, total uint64, err error) wire.KLPCheck {
+func diskCheck(found space) wire.KLPCheck {
 	c := wire.KLPCheck{Name: "disk_free", Status: wire.KLPUnknown}
 	switch {
-	case err != nil:
-		c.Detail = "free space could not be read: " + err.Error()
+	case found.err != nil:
+		c.Detail = "free space could not be read: " + firstLine(found.err)
 		return c
-	case total == 0:
+	case found.total == 0:
 		c.Detail = "the disk reports no size"
 		return c
 	}
-	share := 100 * float64(free) / float64(total)
-	c.Detail = fmt.Sprintf("%.1f%% free (%.1f GB / %.1f GB)", share, float64(free)/gib, float64(total)/gib)
+	share := 100 * float64(found.free) / float64(found.total)
+	c.Detail = fmt.Sprintf("%.1f%% free (%.1f GB / %.1f GB)", share, float64(found.free)/gib, float64(found.total)/gib)
 	switch {
 	case share >= 10:
 		c.Status = wire.KLPOK

@@ -1,6 +1,7 @@
 package natskit
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -16,8 +17,8 @@ type creds struct {
 // readCreds takes a file with both of its parts only. nats.go would log in as nobody
 // with an empty file, which a broker may allow (no_auth_user), and sends a file that
 // is a seed alone to the broker, in the place of a JWT.
-func readCreds(file string) (creds, error) {
-	text, err := secret("", file)
+func readCreds(ctx context.Context, file string) (creds, error) {
+	text, err := secret(ctx, "", file)
 	if err != nil {
 		return creds{}, wrap("creds file", err)
 	}

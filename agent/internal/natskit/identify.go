@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
-	"os"
 
 	"github.com/nats-io/nats.go"
 )
@@ -44,8 +44,10 @@ func (d *dialer) identify(ctx context.Context, into *nats.Options) error {
 // win.
 func (d *dialer) ask(ctx context.Context) (nats.Options, error) {
 	var fresh nats.Options
-	d.warn.check(d.tls.Key)
-	opts, err := d.tls.options()
+	opts, err := d.tls.options(ctx)
+	if !errors.Is(err, errHangs) { // else a look at it hangs too
+		d.warn.check(d.tls.Key)
+	}
 	if err != nil {
 		return fresh, err
 	}
@@ -70,19 +72,34 @@ func (d *dialer) theirs(ctx context.Context) ([]nats.Option, error) {
 		return nil, nil
 	}
 	opts, err := d.source.Options(ctx)
-	if s, ok := d.source.(secretFiler); ok {
+	if s, ok := d.source.(secretFiler); ok && !errors.Is(err, errHangs) {
 		d.warn.check(s.SecretFiles()...)
 	}
 	return opts, err
 }
 
-func (f TLSFiles) options() ([]nats.Option, error) {
+// maxTLSBytes is many times what the authorities of a system come to.
+const maxTLSBytes = 8 << 20
+
+func (f TLSFiles) pair(ctx context.Context) (tls.Certificate, error) {
+	cert, err := readFile(ctx, f.Cert, maxTLSBytes)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := readFile(ctx, f.Key, maxTLSBytes)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(cert, key)
+}
+
+func (f TLSFiles) options(ctx context.Context) ([]nats.Option, error) {
 	if f.CA == "" && f.Cert == "" {
 		return nil, nil
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if f.CA != "" {
-		pem, err := os.ReadFile(f.CA)
+		pem, err := readFile(ctx, f.CA, maxTLSBytes)
 		if err != nil {
 			return nil, fmt.Errorf("tls ca: %w", err)
 		}
@@ -92,7 +109,7 @@ func (f TLSFiles) options() ([]nats.Option, error) {
 		}
 	}
 	if f.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+		pair, err := f.pair(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("tls certificate %s with key %s: %w", f.Cert, f.Key, err)
 		}

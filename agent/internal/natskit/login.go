@@ -3,11 +3,10 @@ package natskit
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
 )
 
 // Login is a [Source] of what is fixed or in files. Files are read whenever it
@@ -33,11 +32,12 @@ func (l Login) SecretFiles() []string {
 	return files
 }
 
-// Options reads the files. An error names the file.
-func (l Login) Options(context.Context) ([]nats.Option, error) {
+// Options reads the files, which must be regular ones, until ctx ends. An error names
+// the file.
+func (l Login) Options(ctx context.Context) ([]nats.Option, error) {
 	var opts []nats.Option
-	for _, kind := range []func() (nats.Option, error){l.user, l.token, l.nkey, l.creds} {
-		opt, err := kind()
+	for _, kind := range []func(context.Context) (nats.Option, error){l.user, l.token, l.nkey, l.creds} {
+		opt, err := kind(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -48,49 +48,87 @@ func (l Login) Options(context.Context) ([]nats.Option, error) {
 	return opts, nil
 }
 
-func (l Login) token() (nats.Option, error) {
-	token, err := secret(l.Token, l.TokenFile)
+func (l Login) token(ctx context.Context) (nats.Option, error) {
+	token, err := secret(ctx, l.Token, l.TokenFile)
 	if err != nil || token == "" {
 		return nil, wrap("token", err)
 	}
 	return nats.Token(token), nil
 }
 
-func (l Login) user() (nats.Option, error) {
+func (l Login) user(ctx context.Context) (nats.Option, error) {
 	if l.User == "" {
 		return nil, nil
 	}
-	password, err := secret(l.Password, l.PasswordFile)
+	password, err := secret(ctx, l.Password, l.PasswordFile)
 	if err != nil {
 		return nil, wrap("password", err)
 	}
 	return nats.UserInfo(l.User, password), nil
 }
 
-func (l Login) nkey() (nats.Option, error) {
+func (l Login) nkey(ctx context.Context) (nats.Option, error) {
 	if l.NKeyFile == "" {
 		return nil, nil
 	}
-	opt, err := nats.NkeyOptionFromSeed(l.NKeyFile)
+	key, err := readSeed(ctx, l.NKeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("nkey seed from %s: %w", l.NKeyFile, err)
+		return nil, err
 	}
-	return opt, nil
+	defer key.Wipe()
+	public, err := key.PublicKey()
+	if err != nil || !nkeys.IsValidPublicUserKey(public) {
+		return nil, fmt.Errorf("nkey seed from %s: it is not that of a user", l.NKeyFile)
+	}
+	return nats.Nkey(public, l.signWithSeed), nil
+}
+
+// signWithSeed keeps no seed in memory between two logins.
+func (l Login) signWithSeed(nonce []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	defer cancel()
+	key, err := readSeed(ctx, l.NKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	defer key.Wipe()
+	return key.Sign(nonce)
+}
+
+func readSeed(ctx context.Context, file string) (nkeys.KeyPair, error) {
+	text, err := secret(ctx, "", file)
+	if err != nil {
+		return nil, wrap("nkey seed", err)
+	}
+	key, err := nkeys.ParseDecoratedNKey([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("nkey seed from %s: %w", file, err)
+	}
+	return key, nil
 }
 
 // creds looks at the file now, so that a wrong one is reported by its name.
-func (l Login) creds() (nats.Option, error) {
+func (l Login) creds(ctx context.Context) (nats.Option, error) {
 	if l.CredsFile == "" {
 		return nil, nil
 	}
-	if _, err := readCreds(l.CredsFile); err != nil {
+	found, err := readCreds(ctx, l.CredsFile)
+	if err != nil {
 		return nil, err
 	}
+	found.key.Wipe()
 	return nats.UserJWT(l.userJWT, l.signNonce), nil
 }
 
+// credsNow is for nats.go in the middle of a login, which gives no context.
+func (l Login) credsNow() (creds, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	defer cancel()
+	return readCreds(ctx, l.CredsFile)
+}
+
 func (l Login) userJWT() (string, error) {
-	found, err := readCreds(l.CredsFile)
+	found, err := l.credsNow()
 	if err != nil {
 		return "", err
 	}
@@ -99,7 +137,7 @@ func (l Login) userJWT() (string, error) {
 }
 
 func (l Login) signNonce(nonce []byte) ([]byte, error) {
-	found, err := readCreds(l.CredsFile)
+	found, err := l.credsNow()
 	if err != nil {
 		return nil, err
 	}
@@ -107,23 +145,16 @@ func (l Login) signNonce(nonce []byte) ([]byte, error) {
 	return found.key.Sign(nonce)
 }
 
-func secret(value, file string) (string, error) {
+func secret(ctx context.Context, value, file string) (string, error) {
 	if file == "" {
 		return value, nil
 	}
-	f, err := os.Open(file)
+	data, err := readFile(ctx, file, maxSecretBytes)
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = f.Close() }() // only read
-	data, err := io.ReadAll(io.LimitReader(f, maxSecretBytes+1))
 	text := strings.TrimSpace(string(data))
-	switch {
-	case err != nil:
-		return "", err
-	case len(data) > maxSecretBytes:
-		return "", fmt.Errorf("%s: larger than %d bytes", file, maxSecretBytes)
-	case text == "":
+	if text == "" {
 		return "", fmt.Errorf("%s: the file is empty", file)
 	}
 	return text, nil

@@ -254,7 +254,7 @@ func TestLoginNamesTheFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := c.files.options()
+			_, err := c.files.options(t.Context())
 			require.ErrorContains(t, err, c.says)
 		})
 	}

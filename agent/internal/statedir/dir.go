@@ -30,8 +30,9 @@ var (
 
 // Dir is an opened and locked state folder.
 type Dir struct {
-	path string
-	lock *os.File
+	path    string
+	lock    *os.File
+	warning error
 }
 
 // format is the content of the file FORMAT.
@@ -87,12 +88,15 @@ func syncAbove(fsys atomicfile.FS, dir string) {
 	}
 }
 
-func (d *Dir) prepare() error {
-	if err := restrict(d.path); err != nil {
+func (d *Dir) prepare() (err error) {
+	if d.warning, err = restrict(d.path); err != nil {
 		return fmt.Errorf("statedir: restrict access to %s: %w", d.path, err)
 	}
 	return d.checkFormat()
 }
+
+// Warning says what of the folder's rights could not be made as it should be, or nil.
+func (d *Dir) Warning() error { return d.warning }
 
 // Path returns the path of a name inside the folder.
 func (d *Dir) Path(name string) string { return filepath.Join(d.path, name) }
