@@ -34,23 +34,26 @@ type world struct {
 	opts   []Option
 	box    *Outbox
 	onSync func() // called once, before the next sync of the box's folder
+	onStep func() // called after each step on names
 
 	mu       sync.Mutex
 	promised map[string]bool // by a Put that returned nil
+	tried    []string        // by any Put
 	oldest   []string        // of them, what a box that drops oldest may drop
 	dropped  int
 	stream   map[string]string // data by name
 	hooked   map[string]bool
-	refuse   string // the beginning of names that the broker refuses for good
-	notYet   string // the name whose hook fails
-	foreign  string // the beginning of names that others write, without syncs
-	wrong    error  // something that must not happen, whatever the power does
+	sends    map[string]int // of this process
+	refuse   string         // the beginning of names that the broker refuses for good
+	notYet   string         // the name whose hook fails
+	foreign  string         // the beginning of names that others write, without syncs
+	wrong    error          // something that must not happen, whatever the power does
 }
 
 func newWorld(m *faultfs.Mutant, opts ...Option) *world {
 	return &world{
 		m: m, refuse: "bad", foreign: "req-",
-		promised: map[string]bool{}, stream: map[string]string{}, hooked: map[string]bool{},
+		promised: map[string]bool{}, stream: map[string]string{}, hooked: map[string]bool{}, sends: map[string]int{},
 		opts: append([]Option{WithWindow(1)}, opts...),
 	}
 }
@@ -78,7 +81,7 @@ type worldFS struct {
 func (f worldFS) SyncDir(dir string) error { return f.w.SyncDir(dir) }
 
 func (w *world) open() error {
-	box, err := Open(crashBox, append(slices.Clone(w.opts), WithFS(worldFS{w.m, w}), WithBeforeRemove(w.hook))...)
+	box, err := Open(crashBox, append(slices.Clone(w.opts), WithFS(steppedFS{worldFS{w.m, w}, w.stepped}), WithBeforeRemove(w.hook))...)
 	w.box = box
 	return err
 }
@@ -106,6 +109,9 @@ func (w *world) putOne(name string) error {
 	err := w.box.Put(context.Background(), record(name))
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if !slices.Contains(w.tried, name) {
+		w.tried = append(w.tried, name)
+	}
 	for range w.box.Stats().Dropped - before {
 		delete(w.promised, w.oldest[0])
 		w.oldest = w.oldest[1:]
@@ -162,6 +168,7 @@ func (w *world) PublishMsg(_ context.Context, m *nats.Msg, _ ...jetstream.Publis
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.stream[name] = string(m.Data)
+		w.sends[name]++
 		return nil
 	})
 	if err != nil {
@@ -172,8 +179,11 @@ func (w *world) PublishMsg(_ context.Context, m *nats.Msg, _ ...jetstream.Publis
 
 var errNotYet = errors.New("not yet")
 
+// anyName as notYet stands for all names.
+const anyName = "*"
+
 func (w *world) hook(_ context.Context, r Record) error {
-	if r.Name == w.notYet {
+	if r.Name == w.notYet || w.notYet == anyName {
 		return errNotYet
 	}
 	return w.m.Do("hook", func() error {
@@ -244,9 +254,11 @@ func (w *world) promise() faultfs.Promise {
 	defer w.mu.Unlock()
 	then := &world{
 		opts: w.opts, foreign: w.foreign, wrong: w.wrong, promised: maps.Clone(w.promised),
-		stream: maps.Clone(w.stream), hooked: maps.Clone(w.hooked),
+		stream: maps.Clone(w.stream), hooked: maps.Clone(w.hooked), tried: slices.Clone(w.tried),
 	}
-	return faultfs.Promise{Of: fmt.Sprint(then.promised, then.stream, then.hooked, then.wrong), Check: then.check}
+	return faultfs.Promise{
+		Of: fmt.Sprint(then.promised, then.stream, then.hooked, then.wrong), Check: then.check, Restart: then.restartedOn,
+	}
 }
 
 // check looks at the files first, then opens the box as after a restart and

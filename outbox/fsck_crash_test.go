@@ -44,12 +44,16 @@ var damagedCrash = crashFolder{
 
 var misnamedCrash = crashFolder{{file: "called.json", text: result("wanted", "6", "")}}
 
+// tornCrash is the first that needs a quarantine.
+var tornCrash = crashFolder{{file: "torn.json", text: `{"request_id":"to`}}
+
 func (c crashFolder) layOut(disk *faultfs.FS) error {
-	if err := atomicfile.MkdirAll(disk, crashStuck, 0o700); err != nil {
-		return err
-	}
 	for _, f := range c {
-		if err := lay(disk, crashBox+"/"+f.file, f.text, f.unsynced); err != nil {
+		name := crashBox + "/" + f.file
+		if err := atomicfile.MkdirAll(disk, path.Dir(name), 0o700); err != nil {
+			return err
+		}
+		if err := lay(disk, name, f.text, f.unsynced); err != nil {
 			return err
 		}
 	}
@@ -75,17 +79,28 @@ func (c crashFolder) repair(m *faultfs.Mutant) (faultfs.Promise, error) {
 		return nothingPromised, err
 	}
 	if err := repairAll(m); err != nil {
-		return faultfs.Promise{Of: "under way", Check: c.nothingIsLost}, err
+		return c.underWay(), err
 	}
-	return faultfs.Promise{Of: "repaired", Check: func(found *faultfs.FS) error {
+	return c.repaired(), nil
+}
+
+func (c crashFolder) underWay() faultfs.Promise {
+	return faultfs.Promise{Of: "under way", Check: c.nothingIsLost, Restart: c.repairedAgain}
+}
+
+func (c crashFolder) repaired() faultfs.Promise {
+	return faultfs.Promise{Of: "repaired", Restart: c.repairedAgain, Check: func(found *faultfs.FS) error {
 		if left := repairable(found, resultCodec{}); len(left) > 0 {
 			return fmt.Errorf("%w: the repair of %v", errBroken, left)
 		}
 		return c.nothingIsLost(found)
-	}}, nil
+	}}
 }
 
-var nothingPromised = faultfs.Promise{Of: "nothing", Check: func(*faultfs.FS) error { return nil }}
+var nothingPromised = faultfs.Promise{
+	Of: "nothing", Check: func(*faultfs.FS) error { return nil },
+	Restart: func(*faultfs.Mutant, func(faultfs.Promise) error) error { return nil },
+}
 
 // requeue requeues x.
 func (c crashFolder) requeue(m *faultfs.Mutant) (faultfs.Promise, error) {
@@ -97,8 +112,11 @@ func (c crashFolder) requeue(m *faultfs.Mutant) (faultfs.Promise, error) {
 		return nothingPromised, err
 	}
 	_, err = r.Requeue(context.Background(), Entry{File: "stuck/x.json", Name: "x", Stuck: true})
-	done := err == nil
-	return faultfs.Promise{Of: fmt.Sprint("requeued ", done), Check: func(found *faultfs.FS) error {
+	return c.requeued(err == nil), err
+}
+
+func (c crashFolder) requeued(done bool) faultfs.Promise {
+	return faultfs.Promise{Of: fmt.Sprint("requeued ", done), Restart: c.requeuedAgain, Check: func(found *faultfs.FS) error {
 		_, pending := found.Stat(crashBox + "/x.json")
 		_, stuck := found.Stat(crashStuck + "/x.json")
 		if pending != nil && (done || stuck != nil) {
@@ -108,7 +126,7 @@ func (c crashFolder) requeue(m *faultfs.Mutant) (faultfs.Promise, error) {
 			return fmt.Errorf("%w: x is stuck again", errBroken)
 		}
 		return c.nothingIsLost(found)
-	}}, err
+	}}
 }
 
 // repairAll succeeds when everything was done.
@@ -221,7 +239,7 @@ func TestLostPowerInRepair(t *testing.T) {
 }
 
 var repairScenarios = map[string]func(*faultfs.Mutant) (faultfs.Promise, error){
-	"repair": damagedCrash.repair, "rename": misnamedCrash.repair, "requeue": damagedCrash.requeue,
+	"repair": damagedCrash.repair, "rename": misnamedCrash.repair, "set aside": tornCrash.repair, "requeue": damagedCrash.requeue,
 }
 
 // The test must fail when one of the syncs is left out.
@@ -236,8 +254,10 @@ func TestLostPowerInRepairNoticesMissingSyncs(t *testing.T) {
 				if m.Drop == "" {
 					continue
 				}
-				if !slices.Contains(harmless[name], m.Drop) {
-					require.Error(t, suite.Run(m), "%s %v", name, m)
+				err := suite.Run(m)
+				t.Logf("%s %v: %v", name, m, err)
+				if !slices.Contains(harmless[name], m.Drop) && err == nil {
+					t.Errorf("%s: nobody notices %v", name, m)
 				}
 			}
 		})
@@ -246,5 +266,5 @@ func TestLostPowerInRepairNoticesMissingSyncs(t *testing.T) {
 
 // harmless are syncs that others of the same scenario make up for.
 var harmless = map[string][]string{
-	"repair": {"sync folder box by rename"}, // what is removed afterwards syncs the folder too
+	"set aside": {"sync folder quarantine by writeReason"}, // the sync of the move that follows is of the same folder
 }

@@ -41,6 +41,9 @@ func (r *Reader) repair(ctx context.Context, progress func(done, total int)) (fo
 	if found, err = r.check(ctx, true, progress); err != nil {
 		return nil, err
 	}
+	if err := r.settleEarlier(); err != nil {
+		return nil, err
+	}
 	for _, f := range inSteps(found) {
 		if err := ctx.Err(); err != nil {
 			f.Failure = err
@@ -50,6 +53,27 @@ func (r *Reader) repair(ctx context.Context, progress func(done, total int)) (fo
 		f.Repaired = f.Failure == nil
 	}
 	return found, nil
+}
+
+// settleEarlier makes durable what a repair or an agent that was killed has done:
+// what led to quarantine first, where it came from then.
+func (r *Reader) settleEarlier() error {
+	if r.hasStuckFolder() {
+		if err := r.box.opt.fs.SyncDir(r.box.path(stuckFolder)); err != nil {
+			return err
+		}
+	}
+	return r.box.opt.fs.SyncDir(r.Dir())
+}
+
+// hasStuckFolder does not take a link for it.
+func (r *Reader) hasStuckFolder() bool {
+	stat := r.box.opt.fs.Stat
+	if r.box.opt.fs == atomicfile.OS {
+		stat = os.Lstat
+	}
+	info, err := stat(r.box.path(stuckFolder))
+	return err == nil && info.IsDir()
 }
 
 // inSteps returns what can be repaired in the order of the steps.

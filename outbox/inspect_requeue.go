@@ -19,8 +19,8 @@ import (
 // under the same message ID. So is one that a death or a power cut in the middle
 // leaves in both places; [Reader.Repair] removes such a copy. On a file system
 // without hard links the move is one rename, and a power cut beside a running
-// agent can undo the half of it that was not synced unless that file system has a
-// journal.
+// agent, or one that has started after a death in the middle, can undo the half of
+// it that was not synced unless that file system has a journal.
 //
 // The first error ends it; what has been moved stays moved.
 func (r *Reader) Requeue(ctx context.Context, entries ...Entry) (moved int, err error) {

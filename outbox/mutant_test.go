@@ -59,7 +59,7 @@ var equivalent = []struct {
 	{"content and name are both safe when the Put ends", map[faultfs.Model][]string{
 		faultfs.POSIX: {"sync stuck record by syncFile | sync folder quarantine by syncFile"},
 	}},
-	{"whoever makes the folder syncs its name at once; the sync of open is for one who was killed in between, which TestAFolderThatAKilledProcessHasMadeSurvives holds", map[faultfs.Model][]string{
+	{"whoever makes the folder syncs its name at once; the sync of open is for one who was killed in between", map[faultfs.Model][]string{
 		faultfs.POSIX: {"make folder box | sync folder above the box by open", "sync folder above the box by open | sync folder above the box by open"},
 	}},
 	{"the content of this record was synced by the Put that wrote it", map[faultfs.Model][]string{

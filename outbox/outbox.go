@@ -64,8 +64,9 @@ type Stats struct {
 
 // Open takes possession of a folder: it creates it (0700) if need be, locks it,
 // removes left-over temporary files and lists what is pending. It does not use
-// the network. Close the result. Errors: [ErrLocked], and those of the file
-// system.
+// the network. Close the result. The folder above should be there: a process that is
+// killed while it makes several leaves names that are durable only once somebody
+// syncs them. Errors: [ErrLocked], and those of the file system.
 func Open(dir string, opts ...Option) (*Outbox, error) {
 	o, err := open(dir, opts)
 	if err != nil {

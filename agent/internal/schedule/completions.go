@@ -66,6 +66,7 @@ func (c *completions) load() (warning, err error) {
 		return nil, fmt.Errorf("schedule: read completions: %w", err)
 	default:
 		found, warning = decodeCompletions(data)
+		statefile.Settle(c.fs, c.path)
 	}
 	if found == nil {
 		found, warning = map[string]time.Time{}, errors.Join(warning, statefile.SetAside(c.fs, c.path, statefile.BrokenSuffix))

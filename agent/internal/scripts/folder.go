@@ -99,7 +99,7 @@ func (f *folder) discard(digest string) error {
 	return nil
 }
 
-// load lists the folder once, removes what writers have left behind, and what is too much.
+// load lists the folder once, makes durable what is there, removes what writers have left behind, and what is too much.
 func (f *folder) load() error {
 	f.loading.Lock()
 	defer f.loading.Unlock()
@@ -115,9 +115,21 @@ func (f *folder) load() error {
 			return fmt.Errorf("scripts: remove what a writer has left behind: %w", err)
 		}
 	}
+	if err := f.settle(); err != nil {
+		return fmt.Errorf("scripts: sync %s: %w", f.dir, err)
+	}
 	f.fill(found)
 	f.trim(f.remove)
 	return nil
+}
+
+// settle makes the folder's name and those in it durable: who wrote them may have been killed before that, and what is found
+// counts as kept.
+func (f *folder) settle() error {
+	if _, err := f.fs.Stat(f.dir); err != nil {
+		return skipVanished(err)
+	}
+	return errors.Join(f.fs.SyncDir(f.dir), f.fs.SyncDir(filepath.Dir(f.dir)))
 }
 
 func (f *folder) list() (found []listed, left []string, err error) {

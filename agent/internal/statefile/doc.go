@@ -5,6 +5,8 @@
 //
 //   - A document is whole or not there, whatever a power cut leaves: [File.Save]
 //     replaces the file durably, and every changed bit is noticed.
+//   - What [File.Load] has found is found after a power cut, too, although the process
+//     that wrote it was killed before it could see to that.
 //   - [File.Load] sets a file that cannot be used (it is damaged, too large, of a
 //     newer form, of another host) aside, under its name and [BrokenSuffix].
 //   - A file that cannot be read, because another program holds it or the disk

@@ -50,6 +50,8 @@ type File struct {
 	// the body's own check does.
 	PCID string
 
+	named bool // by this process: the folder's own name is durable
+
 	mu     sync.Mutex
 	unread time.Time // since when it cannot be read; zero: it can, as far as is known
 }
@@ -80,6 +82,7 @@ func (f *File) load(body any, check func() error) (found bool, err error) {
 		err = check()
 	}
 	if err == nil {
+		Settle(f.FS, f.Path)
 		return true, nil
 	}
 	if failed := SetAside(f.FS, f.Path, BrokenSuffix); failed != nil {
@@ -122,11 +125,40 @@ func (f *File) Save(body any) error {
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.MkdirAll(f.FS, filepath.Dir(f.Path), 0o700); err != nil {
+	if err := f.makeFolder(); err != nil {
 		return fmt.Errorf("create folder: %w", err)
 	}
 	return atomicfile.WriteFile(f.FS, f.Path, data, 0o600)
 }
+
+// makeFolder makes the folder and its name durable. Of one that is there nobody knows
+// whether who made it came to that: a process can be killed in between.
+func (f *File) makeFolder() error {
+	dir := filepath.Dir(f.Path)
+	_, missing := f.FS.Stat(dir)
+	if missing == nil && f.named {
+		return nil
+	}
+	if err := atomicfile.MkdirAll(f.FS, filepath.Dir(dir), 0o700); err != nil {
+		return err
+	}
+	if err := f.FS.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	err := f.FS.SyncDir(filepath.Dir(dir))
+	f.named = err == nil
+	if err != nil && missing != nil {
+		// The name may be durable or not, and asking again would not tell. Without
+		// the folder the next attempt starts afresh.
+		return errors.Join(err, f.FS.Remove(dir))
+	}
+	return err
+}
+
+// Settle makes the name of a file that was found durable: who wrote it may have been
+// killed before that, and who relies on it now must not find an older one after a
+// power cut. A disk that fails at this will fail, and be reported, at the next write.
+func Settle(fsys atomicfile.FS, name string) { _ = fsys.SyncDir(filepath.Dir(name)) }
 
 // Read reads a file of at most limit bytes; with more it returns [ErrTooLarge].
 func Read(fsys atomicfile.FS, name string, limit int64) (data []byte, err error) {

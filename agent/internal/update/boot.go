@@ -28,6 +28,7 @@ const (
 // count.
 func (i Install) CountStart(now time.Time) error {
 	countedHere.Delete(i.Path)
+	i.syncEarlier()
 	r, err := i.load()
 	if err != nil || r.Plan == nil {
 		return err
@@ -40,6 +41,16 @@ func (i Install) CountStart(now time.Time) error {
 		return i.countRelease(r, now)
 	}
 	return i.settle(r, running, now)
+}
+
+// syncEarlier makes durable what the process before has renamed, which may have been
+// killed before that: the executable first, so that no record which says that a
+// release is gone, or is confirmed, is there without it. A disk that fails at this is
+// no reason not to count.
+func (i Install) syncEarlier() {
+	if _, err := i.FS.Stat(i.recordPath()); err == nil {
+		_ = i.FS.SyncDir(i.folder())
+	}
 }
 
 // settle ends a plan whose release is not what runs.
