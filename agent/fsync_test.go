@@ -48,6 +48,8 @@ func (f countedFile) Sync() error {
 	return f.File.Sync()
 }
 
+func (f countedFile) StartSync() { atomicfile.StartSync(f.File) }
+
 // CountSyncs counts into n what the agent syncs.
 func CountSyncs(n *atomic.Int64) Option {
 	return func(o *options) error {

@@ -173,7 +173,7 @@ func crashSuites(model faultfs.Model) map[string]*faultfs.Suite {
 	for _, c := range crashScenarios {
 		all[c.name] = &faultfs.Suite{
 			Model: model, Packages: []string{"github.com/kanade-go/kanade/outbox"}, Class: classOf,
-			Helpers: []string{"dirSync"},
+			Helpers: []string{"groupCommit"},
 			Scenario: func(m *faultfs.Mutant) (faultfs.Promise, error) {
 				w := newWorld(m, c.opts...)
 				err := c.run(w)

@@ -37,8 +37,12 @@ var equivalent = []struct {
 	}},
 	{"two publishes are of two records, whose order is not promised to outlive a power cut", both("publish | publish")},
 	{"the file that is synced was there before the publish and is another's, or was synced when it was put", both("publish | sync record by syncFile")},
-	{"two writers: the rename of the one is still before the sync that both wait for", map[faultfs.Model][]string{
-		faultfs.POSIX: {"rename record temp to record | create record temp"},
+	{"two writers: what follows is of the other's file, and both wait for the sync of the folder that comes after both", map[faultfs.Model][]string{
+		faultfs.POSIX: {
+			"rename record temp to record | create record temp", "rename record temp to record | sync record temp by commit",
+			"write record temp | create record temp", "write record temp | sync folder box by commit",
+		},
+		faultfs.NTFS: {"rename record temp to record | sync record temp by commit", "write record temp | create record temp"},
 	}},
 	{"folders need their names when the first Put ends, not before", map[faultfs.Model][]string{
 		faultfs.POSIX: {

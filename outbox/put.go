@@ -93,25 +93,32 @@ func (o *Outbox) write(c *claim, file string, r Record) error {
 	if err := p.begin(); err != nil {
 		return err
 	}
-	o.sync.enter()
-	defer o.sync.leave()
+	o.group.enter()
+	defer o.group.leave()
 	o.index.landing(c, file)
 	encode := func(w io.Writer) error { return o.opt.codec.Encode(p.into(w), r) }
-	info, err := atomicfile.Write(o.opt.fs, o.path(file), 0o600, encode)
-	if err == nil {
-		err = o.sync.do()
-		if err != nil {
-			// The name may be durable or not, and asking again would not
-			// tell. Without the file the caller's next Put starts afresh.
-			err = errors.Join(err, o.opt.fs.Remove(o.path(file)))
-		}
-	}
+	info, err := o.commit(file, encode)
 	if err != nil {
 		o.index.landing(c, "")
 		return err
 	}
 	o.index.landed(c, newEntry(info, file))
 	return nil
+}
+
+// commit writes the file together with others that are written at the same time.
+func (o *Outbox) commit(file string, encode func(io.Writer) error) (fs.FileInfo, error) {
+	staged, err := atomicfile.Stage(o.opt.fs, o.path(file), 0o600, encode)
+	if err != nil {
+		return nil, err
+	}
+	info, err := o.group.commit(staged)
+	if err != nil && info != nil {
+		// The name may be durable or not, and asking again would not
+		// tell. Without the file the caller's next Put starts afresh.
+		err = errors.Join(err, o.opt.fs.Remove(o.path(file)))
+	}
+	return info, err
 }
 
 // place finds the file for the record of a name, or finds that one is pending.
@@ -212,5 +219,5 @@ func (o *Outbox) syncFile(file string) error {
 			return err
 		}
 	}
-	return o.sync.do()
+	return o.group.commitFolder()
 }

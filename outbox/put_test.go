@@ -271,18 +271,16 @@ func TestPutAgainAfterSomebodyRemovedTheFile(t *testing.T) {
 func TestPutsShareTheFolderSync(t *testing.T) {
 	t.Parallel()
 	const writers = 16
-	var syncs, renamed atomic.Int32
+	var syncs, created atomic.Int32
 	dir := t.TempDir()
 	fsys := newHookFS(func(op, name string) error {
-		switch op {
-		case "rename":
-			renamed.Add(1)
-		case "syncdir":
-			if name == dir && syncs.Add(1) == 1 {
-				// Everybody else comes while the first sync runs.
-				for renamed.Load() < writers {
-					time.Sleep(time.Millisecond)
-				}
+		switch {
+		case op == "create" && strings.HasSuffix(name, ".json"+atomicfile.TempSuffix):
+			created.Add(1)
+		case op == "syncdir" && name == dir && syncs.Add(1) == 1:
+			// Everybody else comes while the first sync runs.
+			for created.Load() < writers {
+				time.Sleep(time.Millisecond)
 			}
 		}
 		return nil

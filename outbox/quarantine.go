@@ -113,7 +113,7 @@ func (o *Outbox) writeReason(file string, why Reason) error {
 // system without a journal could lose the record otherwise. When that sync
 // fails, the record moves back.
 func (o *Outbox) moveDurably(from, to string) error {
-	return o.sync.exclusively(func() error {
+	return o.group.exclusively(func() error {
 		if err := atomicfile.TryRename(o.opt.fs, o.path(from), o.path(to)); err != nil {
 			return err
 		}

@@ -187,3 +187,43 @@ func TestWhileBusy(t *testing.T) {
 	require.ErrorIs(t, whileBusy(busy, func() error { tries++; return fs.ErrNotExist }), fs.ErrNotExist)
 	require.Equal(t, 1, tries)
 }
+
+func TestStagedFilesAreThereWhenTheyAreCommitted(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	hello := func(w io.Writer) error {
+		_, err := io.WriteString(w, "hello")
+		return err
+	}
+	var staged []*Staged
+	for _, name := range []string{"a", "b"} {
+		s, err := Stage(OS, filepath.Join(dir, name), 0o600, hello)
+		require.NoError(t, err)
+		staged = append(staged, s)
+		require.NoFileExists(t, filepath.Join(dir, name))
+		require.FileExists(t, filepath.Join(dir, name+TempSuffix))
+	}
+	for _, s := range staged {
+		s.StartSync()
+	}
+	for i, name := range []string{"a", "b"} {
+		info, err := staged[i].Commit()
+		require.NoError(t, err)
+		require.Equal(t, int64(5), info.Size())
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.Equal(t, "hello", string(data))
+		require.NoFileExists(t, filepath.Join(dir, name+TempSuffix))
+	}
+}
+
+// A hint on a file that is no file of the host, or is closed, is no failure.
+func TestAHintIsNeverAFailure(t *testing.T) {
+	t.Parallel()
+	f, err := OS.OpenFile(filepath.Join(t.TempDir(), "a"), os.O_CREATE|os.O_RDWR, 0o600)
+	require.NoError(t, err)
+	StartSync(f)
+	StartSync(stepFile{f, &steps{}})
+	require.NoError(t, f.Close())
+	StartSync(f)
+}

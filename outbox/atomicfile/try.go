@@ -104,3 +104,18 @@ func (osFS) EachEntry(dir string, do func(fs.DirEntry) error) error {
 		}
 	}
 }
+
+// starter is an ability that a File may have; those of [OS] do, where there is such
+// a call.
+type starter interface{ StartSync() }
+
+// StartSync lets the disk begin to write what is dirty in f, without waiting. It is a
+// hint: only Sync tells whether the content is safe.
+func StartSync(f File) {
+	switch f := f.(type) {
+	case starter:
+		f.StartSync()
+	case *os.File:
+		startSync(f)
+	}
+}

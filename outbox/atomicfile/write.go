@@ -40,27 +40,61 @@ func WriteFile(fsys FS, name string, data []byte, perm fs.FileMode) error {
 // step, for writers that share one [FS.SyncDir]. Until that has returned nil,
 // the name is not durable. The result describes the file as written.
 func Write(fsys FS, name string, perm fs.FileMode, fill func(io.Writer) error) (fs.FileInfo, error) {
-	temp := name + TempSuffix
-	info, err := writeTemp(fsys, temp, perm, fill)
-	if err == nil {
-		err = fsys.Rename(temp, name)
+	s, err := Stage(fsys, name, perm, fill)
+	if err != nil {
+		return nil, err
+	}
+	return s.Commit()
+}
+
+// Staged is a file that is written under its temporary name and that a power cut
+// may still take or cut short. Whoever has staged it ends with Commit.
+type Staged struct {
+	fsys FS
+	file File
+	name string
+}
+
+// Stage is the first half of [Write], up to the sync of the file.
+func Stage(fsys FS, name string, perm fs.FileMode, fill func(io.Writer) error) (*Staged, error) {
+	f, err := createNew(fsys, name+TempSuffix, perm)
+	if err != nil {
+		return nil, undone(fsys, name, err)
+	}
+	if err := fillBuffered(f, fill); err != nil {
+		return nil, undone(fsys, name, errors.Join(err, f.Close()))
+	}
+	return &Staged{fsys: fsys, file: f, name: name}, nil
+}
+
+// undone removes the temporary file. What keeps it from going (a full or vanished
+// disk) is already in err, and the next write of this name replaces it.
+func undone(fsys FS, name string, err error) error {
+	_ = fsys.Remove(name + TempSuffix)
+	return fmt.Errorf("atomicfile: write %s: %w", name, err)
+}
+
+// StartSync lets the disk begin with the content, for whoever is to commit several
+// files: without it each sync waits for the disk by itself. It promises nothing.
+func (s *Staged) StartSync() { StartSync(s.file) }
+
+// Commit is the second half of [Write]: fsync and rename.
+func (s *Staged) Commit() (fs.FileInfo, error) {
+	info, err := s.sync()
+	if err = errors.Join(err, s.file.Close()); err == nil {
+		err = s.fsys.Rename(s.name+TempSuffix, s.name)
 	}
 	if err != nil {
-		// What keeps the temporary file from going (a full or vanished disk)
-		// is already in err, and the next write of this name replaces it.
-		_ = fsys.Remove(temp)
-		return nil, fmt.Errorf("atomicfile: write %s: %w", name, err)
+		return nil, undone(s.fsys, s.name, err)
 	}
 	return info, nil
 }
 
-func writeTemp(fsys FS, temp string, perm fs.FileMode, fill func(io.Writer) error) (fs.FileInfo, error) {
-	f, err := createNew(fsys, temp, perm)
-	if err != nil {
+func (s *Staged) sync() (fs.FileInfo, error) {
+	if err := s.file.Sync(); err != nil {
 		return nil, err
 	}
-	info, err := fillAndSync(f, fill)
-	return info, errors.Join(err, f.Close())
+	return s.file.Stat()
 }
 
 // createNew never writes through what already has the name: a left-over file
@@ -77,16 +111,10 @@ func createNew(fsys FS, name string, perm fs.FileMode) (File, error) {
 	return fsys.OpenFile(name, flags, perm)
 }
 
-func fillAndSync(f File, fill func(io.Writer) error) (fs.FileInfo, error) {
+func fillBuffered(f File, fill func(io.Writer) error) error {
 	w := bufio.NewWriterSize(f, bufferSize)
 	if err := fill(w); err != nil {
-		return nil, err
+		return err
 	}
-	if err := w.Flush(); err != nil {
-		return nil, err
-	}
-	if err := f.Sync(); err != nil {
-		return nil, err
-	}
-	return f.Stat()
+	return w.Flush()
 }
