@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"time"
 
 	logtail "github.com/kanade-go/kanade/agent/internal/logs"
 	"github.com/kanade-go/kanade/agent/internal/supervise"
@@ -18,7 +19,27 @@ func (a *Agent) answerPings(ctx context.Context) func(*parts) error {
 		}
 		p.telemetry = a.newTelemetry(p)
 		p.pings = supervise.NewGroup(context.WithoutCancel(ctx), a.log, p.telemetry.Answers()...)
+		p.letConnect(ctx)
 		return nil
+	}
+}
+
+// connectFirst is how long the disk waits for the broker at the start. On a machine that
+// is busy both take longer when they come at once, and the broker is there in a few
+// milliseconds, or not.
+const connectFirst = 10 * time.Millisecond
+
+func (p *parts) letConnect(ctx context.Context) {
+	connected, changed := p.transport.State()
+	if connected {
+		return
+	}
+	late := time.NewTimer(connectFirst)
+	defer late.Stop()
+	select {
+	case <-changed:
+	case <-late.C:
+	case <-ctx.Done():
 	}
 }
 
