@@ -128,7 +128,11 @@ func (d *delivery) rescanIfDue(now time.Time) {
 	if now.Before(d.nextScan) {
 		return
 	}
-	d.nextScan = now.Add(max(d.o.opt.beat(rescanEvery), minBeat))
+	wait := max(d.o.opt.beat(rescanEvery), minBeat)
+	if d.nextScan.IsZero() {
+		wait = secondScan
+	}
+	d.nextScan = now.Add(wait)
 	if err := d.o.rescan(); err != nil {
 		d.o.opt.log.Warn("outbox folder cannot be listed", "error", err)
 	}

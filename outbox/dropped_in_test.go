@@ -83,3 +83,21 @@ func TestIdleFolderIsNotListed(t *testing.T) {
 		require.Equal(t, 1, box.Stats().Pending)
 	})
 }
+
+// What others put there right after the start waits for seconds, not for a minute.
+func TestTheSecondLookComesSoon(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		box := openBox(t, dir)
+		var s stream
+		startDrain(t, box, &s)
+		synctest.Wait()
+		writeFile(t, dir, "dropped.json", `{"subject":"a","data":"aGVsbG8=","msg_id":"x"}`)
+		elapse(secondScan)
+		require.Equal(t, []string{"hello"}, s.data())
+		writeFile(t, dir, "later.json", `{"subject":"a","data":"aGVsbG8=","msg_id":"y"}`)
+		elapse(rescanEvery)
+		require.Len(t, s.data(), 2)
+	})
+}
