@@ -63,7 +63,8 @@ func TestAHerd(t *testing.T) {
 	t.Log(h.table(start, put, command, restart, wipe, rest))
 
 	requireAtMost(t, 35, start)
-	requireAtMost(t, 8, put)
+	requireAtMost(t, 14, put) // one or two, and a beat of all views of the agent, if it falls into the time
+	require.LessOrEqual(t, mean(put.requests), 5.0, put.name)
 	requireAtMost(t, 14, command)
 	requireAtMost(t, 45, restart)
 	requireAtMost(t, 70, wipe)

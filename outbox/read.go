@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+
+	"github.com/kanade-go/kanade/outbox/atomicfile"
 )
 
 // undecodable is the error of a file that was read but is no record.
@@ -26,7 +28,7 @@ const maxBuffer = 64 << 10
 // readFile decodes a pending file. size is what the folder said of it: a file
 // that has it, and is small, takes one read.
 func (o *Outbox) readFile(file string, size int64) (Record, error) {
-	f, err := o.opt.fs.OpenFile(o.path(file), os.O_RDONLY, 0)
+	f, err := atomicfile.OpenRead(o.opt.fs, o.path(file))
 	if err != nil {
 		return Record{}, err
 	}

@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -226,4 +227,31 @@ func TestAHintIsNeverAFailure(t *testing.T) {
 	StartSync(stepFile{f, &steps{}})
 	require.NoError(t, f.Close())
 	StartSync(f)
+}
+
+func TestOpenReadReadsToTheEnd(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "a")
+	content := bytes.Repeat([]byte("0123456789"), 10_000)
+	require.NoError(t, os.WriteFile(name, content, 0o600))
+	for _, fsys := range []FS{OS, &steps{FS: OS}} {
+		f, err := OpenRead(fsys, name)
+		require.NoError(t, err)
+		got, err := io.ReadAll(f)
+		require.NoError(t, err)
+		require.Equal(t, content, got)
+		n, err := f.Read(make([]byte, 1))
+		require.Zero(t, n)
+		require.ErrorIs(t, err, io.EOF)
+		require.NoError(t, f.Close())
+		_, err = OpenRead(fsys, name+"x")
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		require.ErrorContains(t, err, name+"x")
+		folder, err := OpenRead(fsys, filepath.Dir(name))
+		if err == nil { // Windows refuses the open, Unix the read
+			_, err = folder.Read(make([]byte, 1))
+			require.NoError(t, folder.Close())
+		}
+		require.Error(t, err)
+	}
 }

@@ -119,3 +119,17 @@ func StartSync(f File) {
 		startSync(f)
 	}
 }
+
+// readOpener is an ability that an FS may have; [OS] has it on Unix.
+type readOpener interface {
+	openRead(name string) (io.ReadCloser, error)
+}
+
+// OpenRead opens a file that is read from its beginning, by one goroutine, and closed
+// once. It must be a regular one: a read is not ended by Close.
+func OpenRead(fsys FS, name string) (io.ReadCloser, error) {
+	if r, ok := fsys.(readOpener); ok {
+		return r.openRead(name)
+	}
+	return fsys.OpenFile(name, os.O_RDONLY, 0)
+}
