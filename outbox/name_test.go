@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -94,4 +95,12 @@ func TestBadRecordsAreRefused(t *testing.T) {
 	}
 	require.Empty(t, files(t, dir))
 	require.Zero(t, box.Stats().Pending)
+}
+
+func TestPathsAreThoseOfJoin(t *testing.T) {
+	t.Parallel()
+	o := &Outbox{dir: t.TempDir()}
+	for _, file := range []string{"", "stuck/", "a.json", "stuck/a.json", "stuck", ".lock"} {
+		require.Equal(t, filepath.Join(o.dir, file), o.path(file))
+	}
 }

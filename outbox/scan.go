@@ -166,7 +166,13 @@ func isRecordFile(d fs.DirEntry) bool {
 	return d.Type().IsRegular() && strings.HasSuffix(d.Name(), fileSuffix)
 }
 
-func (o *Outbox) path(file string) string { return filepath.Join(o.dir, file) }
+// path is filepath.Join, which would clean the whole path again for each file.
+func (o *Outbox) path(file string) string {
+	if file == "" || strings.HasSuffix(file, "/") {
+		return filepath.Join(o.dir, file)
+	}
+	return o.dir + string(filepath.Separator) + filepath.FromSlash(file)
+}
 
 // news tells whether a file is not in the index, or could not be decoded: it may
 // have changed.

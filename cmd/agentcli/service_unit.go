@@ -147,7 +147,7 @@ func unitWords(line string) (words []string) {
 				quote = 0
 			case quote == 0 && (c == '"' || c == '\''):
 				quote = c
-			case (c == '\\' || c == '%' || c == '$') && line != "" && (c == '\\' || line[0] == c):
+			case line != "" && escapes(c, line[0], len(words) == 0):
 				_, size := utf8.DecodeRuneInString(line)
 				word.WriteString(line[:size])
 				line = line[size:]
@@ -158,4 +158,17 @@ func unitWords(line string) (words []string) {
 		words = append(words, word.String())
 	}
 	return words
+}
+
+// escapes tells whether a byte only leads to the next one. The name of the program has no
+// variables, so that a dollar in it is one.
+func escapes(c, next byte, program bool) bool {
+	switch c {
+	case '\\':
+		return true
+	case '$':
+		return next == c && !program
+	default:
+		return c == '%' && next == c
+	}
 }
