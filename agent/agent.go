@@ -68,7 +68,7 @@ func (o *options) connection(cfg Config) error {
 func (a *Agent) Ready() <-chan struct{} { return a.ready }
 
 // Beat returns how long it is to the next of the moments that are every apart and that
-// the parts of this agent share: more than 0, at most every. What a program does now and
+// the parts of this agent share: more than 0, at most every, if every is more than 0. What a program does now and
 // then wakes no host of its own if it goes by them. Agents have different moments, so that
 // a fleet is never in step.
 func (a *Agent) Beat(every time.Duration) time.Duration { return a.beat.Until(every) }

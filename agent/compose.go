@@ -57,6 +57,7 @@ type parts struct {
 	link      *natskit.Link
 	telemetry *telemetry.Service // nil: nobody is told of the host
 	pings     *supervise.Group
+	unhear    func() // of refused subjects; nil: nobody tells
 	settings  *settings.Service
 	schedule  *schedule.Service
 	commands  *command.Service
@@ -73,7 +74,7 @@ type parts struct {
 // On an error everything that was opened is closed again.
 func (a *Agent) compose(ctx context.Context) (*parts, error) {
 	p := &parts{beat: a.beat, arrivals: make(chan delivery.Delivery, 64), report: a.newReport()}
-	for _, step := range []func(*parts) error{a.openState, a.connect, a.answerPings(ctx), a.openLedger, a.openBoxes} {
+	for _, step := range []func(*parts) error{a.openState, a.connect, a.hearDenials, a.answerPings(ctx), a.openLedger, a.openBoxes} {
 		if err := step(p); err != nil {
 			return nil, errors.Join(err, p.close())
 		}
@@ -229,11 +230,14 @@ func (a *Agent) verify() command.Verify {
 // close releases what compose opened, in the reverse order.
 func (p *parts) close() error {
 	var errs []error
+	if p.own != nil {
+		p.own.Close() // first: an attempt to connect holds the lock that all others want
+	}
 	if p.pings != nil {
 		p.pings.Stop()
 	}
-	if p.own != nil {
-		p.own.Close()
+	if p.unhear != nil {
+		p.unhear()
 	}
 	errs = append(errs, p.boxes.close())
 	if p.ledger != nil {

@@ -48,7 +48,7 @@ func (f countedFile) Sync() error {
 	return f.File.Sync()
 }
 
-func (f countedFile) StartSync() { atomicfile.StartSync(f.File) }
+func (f countedFile) StartSync() error { return atomicfile.StartSync(f.File) }
 
 // CountSyncs counts into n what the agent syncs.
 func CountSyncs(n *atomic.Int64) Option {

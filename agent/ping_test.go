@@ -86,3 +86,12 @@ func pong(t *testing.T, nc *nats.Conn) {
 		return err == nil && beat.PCID == pcID
 	}, 30*time.Second, 10*time.Millisecond)
 }
+
+func TestABeatOfNothingIsNothing(t *testing.T) {
+	t.Parallel()
+	a, err := agent.New(newConfig(t, "nats://127.0.0.1:1"))
+	require.NoError(t, err)
+	require.Zero(t, a.Beat(0))
+	require.Equal(t, -time.Second, a.Beat(-time.Second))
+	require.Positive(t, a.Beat(time.Second))
+}

@@ -17,18 +17,21 @@ type denials interface {
 	OnDenied(h func(retry.Denial)) (stop func())
 }
 
-// denialsTask keeps which subjects the broker refuses, from this call on. A report
-// ends when the connection is lost; when a subscription that was made anew stands;
-// and, of what is only heard of by trying, when no try was refused for longer than
-// the agent leaves between two.
-func (p *parts) denialsTask() supervise.Task {
-	notes, stop := p.report.denials, func() {}
+// hearDenials keeps which subjects the broker refuses, from before the first is asked
+// for.
+func (a *Agent) hearDenials(p *parts) error {
 	if t, ok := p.transport.(denials); ok {
-		stop = t.OnDenied(notes.add)
+		p.unhear = sync.OnceFunc(t.OnDenied(p.report.denials.add))
 	}
+	return nil
+}
+
+// denialsTask ends reports: when the connection is lost; when a subscription that was
+// made anew stands; and, of what is only heard of by trying, when no try was refused
+// for longer than the agent leaves between two.
+func (p *parts) denialsTask() supervise.Task {
 	return supervise.Task{Name: "refused subjects", Run: func(ctx context.Context) error {
-		defer stop()
-		notes.follow(ctx, p.transport)
+		p.report.denials.follow(ctx, p.transport)
 		return nil
 	}}
 }

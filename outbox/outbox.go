@@ -19,7 +19,7 @@ type Outbox struct {
 	dir   string
 	opt   options
 	index *index
-	group groupCommit
+	group *groupCommit
 	lock  atomicfile.File
 	wake  chan struct{} // holds one signal: something may be ready
 	count counters
@@ -84,7 +84,7 @@ func open(dir string, opts []Option) (*Outbox, error) {
 		return nil, err
 	}
 	o := &Outbox{dir: dir, opt: opt, index: newIndex(opt.window), wake: make(chan struct{}, 1)}
-	o.group.syncFolder = func() error { return opt.fs.SyncDir(dir) }
+	o.group = newGroupCommit(func() error { return opt.fs.SyncDir(dir) })
 	o.index.threshold = opt.threshold
 	if err := atomicfile.MkdirAll(opt.fs, dir, 0o700); err != nil {
 		return nil, err

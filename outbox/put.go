@@ -21,8 +21,8 @@ import (
 // After an error the caller still owns the record and may Put it again. A
 // record whose folder sync failed may be delivered all the same.
 //
-// Put may be called from any number of goroutines: those that arrive together
-// share the folder sync. Errors: [ErrFull], [ErrTooLarge], [ErrBadRecord],
+// Put may be called from any number of goroutines: those that arrive together, up to
+// 128, share the waits for the disk, and further ones wait for their turn. Errors: [ErrFull], [ErrTooLarge], [ErrBadRecord],
 // [ErrNameTaken], [ErrClosed], ctx's, and those of the file system.
 func (o *Outbox) Put(ctx context.Context, r Record) error {
 	if err := o.put(ctx, withDefaults(r)); err != nil {

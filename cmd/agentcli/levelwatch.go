@@ -85,7 +85,7 @@ func (w *levelWatch) next() time.Duration {
 	if w.until == nil {
 		return levelPoll
 	}
-	return w.until(levelPoll)
+	return max(w.until(levelPoll), time.Second)
 }
 
 func (w *levelWatch) reload(asked bool) {

@@ -211,6 +211,7 @@ func TestStagedFilesAreThereWhenTheyAreCommitted(t *testing.T) {
 		info, err := staged[i].Commit()
 		require.NoError(t, err)
 		require.Equal(t, int64(5), info.Size())
+		require.Equal(t, int64(5), staged[i].Size())
 		data, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
 		require.Equal(t, "hello", string(data))
@@ -218,16 +219,23 @@ func TestStagedFilesAreThereWhenTheyAreCommitted(t *testing.T) {
 	}
 }
 
-// A hint on a file that is no file of the host, or is closed, is no failure.
-func TestAHintIsNeverAFailure(t *testing.T) {
+func TestWhatTheStartOfASyncFindsFailsTheSync(t *testing.T) {
 	t.Parallel()
-	f, err := OS.OpenFile(filepath.Join(t.TempDir(), "a"), os.O_CREATE|os.O_RDWR, 0o600)
+	dir := t.TempDir()
+	s, err := Stage(OS, filepath.Join(dir, "a"), 0o600, func(io.Writer) error { return nil })
 	require.NoError(t, err)
-	StartSync(f)
-	StartSync(stepFile{f, &steps{}})
-	require.NoError(t, f.Close())
-	StartSync(f)
+	require.Zero(t, s.Size())
+	s.file = startsBadly{s.file}
+	s.StartSync()
+	_, err = s.Commit()
+	require.ErrorIs(t, err, errDisk)
+	require.NoFileExists(t, filepath.Join(dir, "a"+TempSuffix))
+	require.NoError(t, StartSync(stepFile{nil, &steps{}}), "has no such call")
 }
+
+type startsBadly struct{ File }
+
+func (startsBadly) StartSync() error { return errDisk }
 
 func TestOpenReadReadsToTheEnd(t *testing.T) {
 	t.Parallel()

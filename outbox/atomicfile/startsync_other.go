@@ -4,4 +4,4 @@ package atomicfile
 
 import "os"
 
-func startSync(*os.File) {}
+func startSync(*os.File) error { return nil }

@@ -107,17 +107,18 @@ func (osFS) EachEntry(dir string, do func(fs.DirEntry) error) error {
 
 // starter is an ability that a File may have; those of [OS] do, where there is such
 // a call.
-type starter interface{ StartSync() }
+type starter interface{ StartSync() error }
 
-// StartSync lets the disk begin to write what is dirty in f, without waiting. It is a
-// hint: only Sync tells whether the content is safe.
-func StartSync(f File) {
+// StartSync lets the disk begin to write what is dirty in f, without waiting. Only Sync
+// tells whether the content is safe; but of an error here Sync may know nothing.
+func StartSync(f File) error {
 	switch f := f.(type) {
 	case starter:
-		f.StartSync()
+		return f.StartSync()
 	case *os.File:
-		startSync(f)
+		return startSync(f)
 	}
+	return nil
 }
 
 // readOpener is an ability that an FS may have; [OS] has it on Unix.

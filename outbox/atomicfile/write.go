@@ -48,53 +48,74 @@ func Write(fsys FS, name string, perm fs.FileMode, fill func(io.Writer) error) (
 }
 
 // Staged is a file that is written under its temporary name and that a power cut
-// may still take or cut short. Whoever has staged it ends with Commit.
+// may still take or cut short. Whoever has staged it goes on with Commit, or with Sync
+// and Rename, and after an error of those with Discard.
 type Staged struct {
-	fsys FS
-	file File
-	name string
+	fsys    FS
+	file    File
+	name    string
+	size    int64
+	started error // of StartSync
 }
 
 // Stage is the first half of [Write], up to the sync of the file.
 func Stage(fsys FS, name string, perm fs.FileMode, fill func(io.Writer) error) (*Staged, error) {
+	s := &Staged{fsys: fsys, name: name}
 	f, err := createNew(fsys, name+TempSuffix, perm)
 	if err != nil {
-		return nil, undone(fsys, name, err)
+		return nil, s.Discard(err)
 	}
-	if err := fillBuffered(f, fill); err != nil {
-		return nil, undone(fsys, name, errors.Join(err, f.Close()))
+	s.file = f
+	if s.size, err = fillBuffered(f, fill); err != nil {
+		return nil, s.Discard(errors.Join(err, f.Close()))
 	}
-	return &Staged{fsys: fsys, file: f, name: name}, nil
+	return s, nil
 }
 
-// undone removes the temporary file. What keeps it from going (a full or vanished
-// disk) is already in err, and the next write of this name replaces it.
-func undone(fsys FS, name string, err error) error {
-	_ = fsys.Remove(name + TempSuffix)
-	return fmt.Errorf("atomicfile: write %s: %w", name, err)
+// Size is how many bytes were written.
+func (s *Staged) Size() int64 { return s.size }
+
+// StartSync lets the disk begin with the content, for whoever is to sync several
+// files: without it each sync waits for the disk by itself. Sync has its error.
+func (s *Staged) StartSync() { s.started = StartSync(s.file) }
+
+// Sync makes the content durable, and closes the file.
+func (s *Staged) Sync() (fs.FileInfo, error) {
+	err := s.started
+	if err == nil {
+		err = s.file.Sync()
+	}
+	var info fs.FileInfo
+	if err == nil {
+		info, err = s.file.Stat()
+	}
+	return info, errors.Join(err, s.file.Close())
 }
 
-// StartSync lets the disk begin with the content, for whoever is to commit several
-// files: without it each sync waits for the disk by itself. It promises nothing.
-func (s *Staged) StartSync() { StartSync(s.file) }
+// Rename gives the file its name, after Sync.
+func (s *Staged) Rename() error { return s.fsys.Rename(s.name+TempSuffix, s.name) }
 
-// Commit is the second half of [Write]: fsync and rename.
+// TryRename is Rename that does not wait for who holds a file of that name open.
+func (s *Staged) TryRename() error { return TryRename(s.fsys, s.name+TempSuffix, s.name) }
+
+// Discard removes the temporary file and returns err with what it was about. What
+// keeps the file from going (a full or vanished disk) is already in err, and the next
+// write of this name replaces it.
+func (s *Staged) Discard(err error) error {
+	_ = s.fsys.Remove(s.name + TempSuffix)
+	return fmt.Errorf("atomicfile: write %s: %w", s.name, err)
+}
+
+// Commit is the second half of [Write]: Sync and Rename, or Discard.
 func (s *Staged) Commit() (fs.FileInfo, error) {
-	info, err := s.sync()
-	if err = errors.Join(err, s.file.Close()); err == nil {
-		err = s.fsys.Rename(s.name+TempSuffix, s.name)
+	info, err := s.Sync()
+	if err == nil {
+		err = s.Rename()
 	}
 	if err != nil {
-		return nil, undone(s.fsys, s.name, err)
+		return nil, s.Discard(err)
 	}
 	return info, nil
-}
-
-func (s *Staged) sync() (fs.FileInfo, error) {
-	if err := s.file.Sync(); err != nil {
-		return nil, err
-	}
-	return s.file.Stat()
 }
 
 // createNew never writes through what already has the name: a left-over file
@@ -111,10 +132,24 @@ func createNew(fsys FS, name string, perm fs.FileMode) (File, error) {
 	return fsys.OpenFile(name, flags, perm)
 }
 
-func fillBuffered(f File, fill func(io.Writer) error) error {
-	w := bufio.NewWriterSize(f, bufferSize)
+func fillBuffered(f File, fill func(io.Writer) error) (size int64, err error) {
+	to := &counter{to: f}
+	w := bufio.NewWriterSize(to, bufferSize)
 	if err := fill(w); err != nil {
-		return err
+		return 0, err
 	}
-	return w.Flush()
+	err = w.Flush()
+	return to.size, err
+}
+
+// counter counts what passes.
+type counter struct {
+	to   io.Writer
+	size int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.to.Write(p)
+	c.size += int64(n)
+	return n, err
 }

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -21,7 +23,7 @@ var marks = []string{
 // is no mark; a folder with nothing but these was an agent's.
 var names = []string{
 	lockName, formatName, "ledger", "settings", "schedule", "staging", "inventory.json", "status.json", "goroutines.asked", "goroutines.txt",
-	"agent.toml", "log", "logs",
+	"agent.toml", "log", "logs", "release-keys",
 }
 
 // anywhere are names of nobody's: file systems and desktops put them into every folder,
@@ -34,7 +36,7 @@ var anywhere = []string{
 // prefixes are of files whose names differ from host to host: those of the later release
 // that fleets come from, of an installation that was cut, and what network disks keep of
 // files that are still open.
-var prefixes = []string{".boot-sentinel-", ".boot-quarantine-", ".agent.toml.", ".nfs", ".fuse_hidden"}
+var prefixes = []string{".boot-sentinel-", ".boot-quarantine-", ".agent.toml.", ".nfs", ".fuse_hidden", ".trash-"}
 
 // mostForeign is how many names [Foreign] returns.
 const mostForeign = 3
@@ -55,11 +57,12 @@ func Foreign(dir string, own ...string) []string {
 		return nil
 	}
 	defer func() { _ = folder.Close() }() // only read
+	dirs, own := owners([]string{dir}), owners(own)
 	var found []string
 	for {
 		entries, err := folder.ReadDir(64)
 		for _, e := range entries {
-			if isForeign(e.Name(), dir, own) {
+			if isForeign(e.Name(), dirs, own) {
 				found = append(found, e.Name())
 			}
 		}
@@ -77,8 +80,8 @@ func Foreign(dir string, own ...string) []string {
 
 func hasMark(dir string) bool {
 	for _, name := range marks {
-		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
-			return true
+		if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			return true // or it cannot be told: Open says why
 		}
 	}
 	path := filepath.Join(dir, formatName)
@@ -97,29 +100,58 @@ func isFormat(path string) bool {
 	return json.NewDecoder(io.LimitReader(f, 4<<10)).Decode(&is) == nil && is.Format > 0
 }
 
-func isForeign(name, dir string, own []string) bool {
-	bare := strings.TrimSuffix(name, ".tmp")
-	if slices.Contains(names, bare) || slices.Contains(anywhere, bare) {
-		return false
+// owners are the paths at or below which files may be: as they are given, and as they
+// are once links are followed, for the program knows itself by the latter.
+func owners(own []string) []string {
+	all := make([]string, 0, 2*len(own))
+	for _, path := range own {
+		all = append(all, fold(path), fold(resolved(path)))
 	}
-	if slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) }) {
-		return false
-	}
-	path := filepath.Join(dir, name)
-	return !slices.ContainsFunc(own, func(p string) bool { return leadsTo(path, p) })
+	return all
 }
 
-// leadsTo: a file of the log is named like the log, with a day in it.
+// resolved follows the links of as much of a path as is there.
+func resolved(path string) string {
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		return to
+	}
+	if above := filepath.Dir(path); above != path {
+		return filepath.Join(resolved(above), filepath.Base(path))
+	}
+	return path
+}
+
+// fold makes names comparable as the system compares them.
+func fold(name string) string {
+	if runtime.GOOS == "windows" {
+		return strings.ToLower(name)
+	}
+	return name
+}
+
+func isOneOf(name string, known ...[]string) bool {
+	return slices.ContainsFunc(slices.Concat(known...), func(k string) bool { return strings.EqualFold(name, k) })
+}
+
+func isForeign(name string, dirs, own []string) bool {
+	if isOneOf(strings.TrimSuffix(name, ".tmp"), names, anywhere, marks) {
+		return false
+	}
+	if slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(strings.ToLower(name), p) }) {
+		return false
+	}
+	return !slices.ContainsFunc(dirs, func(dir string) bool {
+		path := filepath.Join(dir, fold(name))
+		return slices.ContainsFunc(own, func(p string) bool { return leadsTo(path, p) })
+	})
+}
+
+// leadsTo: a daily file of a log is named like the log, with a day in it; what an update
+// leaves beside a program, like the program, with an ending more.
 func leadsTo(path, own string) bool {
-	if same(path, own) || strings.HasPrefix(own, path+string(filepath.Separator)) {
+	if path == own || strings.HasPrefix(own, path+string(filepath.Separator)) || strings.HasPrefix(path, own+".") {
 		return true
 	}
 	ext := filepath.Ext(own)
 	return filepath.Ext(path) == ext && strings.HasPrefix(path, strings.TrimSuffix(own, ext)+".")
-}
-
-// same compares as the system does: on Windows without regard to case.
-func same(a, b string) bool {
-	relative, err := filepath.Rel(a, b)
-	return err == nil && relative == "."
 }

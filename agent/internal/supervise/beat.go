@@ -21,7 +21,7 @@ func (b Beat) Until(every time.Duration) time.Duration { return b.After(time.Now
 
 // After is Until, as of another time.
 func (b Beat) After(t time.Time, every time.Duration) time.Duration {
-	if b.start.IsZero() {
+	if b.start.IsZero() || every <= 0 {
 		return every
 	}
 	return every - t.Sub(b.start)%every

@@ -57,8 +57,8 @@ func TestSuiteNoticesMutants(t *testing.T) {
 			}
 			require.Error(t, suite.Run(m), "%v", m)
 		}
-		require.Contains(t, mutants, "without: sync /d/a.tmp by sync")
-		require.Contains(t, mutants, "swapped: sync /d/a.tmp by sync | rename /d/a.tmp to /d/a")
+		require.Contains(t, mutants, "without: sync /d/a.tmp by Sync")
+		require.Contains(t, mutants, "swapped: sync /d/a.tmp by Sync | rename /d/a.tmp to /d/a")
 		if model == faultfs.POSIX {
 			require.Contains(t, mutants, "without: sync folder /d by WriteFile")
 			require.Contains(t, mutants, "without: sync folder / by MkdirAll")
