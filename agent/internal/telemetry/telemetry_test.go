@@ -61,7 +61,7 @@ func TestHostLoad(t *testing.T) {
 		b := newBench(t)
 		b.sleep(3 * time.Minute)
 		b.turn(func(c *wire.EffectiveConfig) { c.HostPerfInterval = 20 * time.Second })
-		synctest.Wait()
+		b.sleep(minInterval + time.Millisecond) // after the last one
 		changed := len(b.loads) - 1
 		b.sleep(time.Minute)
 		b.stop()
