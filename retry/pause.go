@@ -38,6 +38,9 @@ func awaitConnection(ctx context.Context, t Transport) (changed <-chan struct{},
 // attempt, so an edge during the attempt is not missed. News that the awaited thing exists starts the backoff over instead,
 // reported as fresh: the server announces before it can answer, and a fleet that heard the same news should not ask in step.
 func (o *options) pause(ctx context.Context, d time.Duration, changed <-chan struct{}) (fresh bool, err error) {
+	if d <= 0 {
+		return false, ctx.Err()
+	}
 	end, news := time.Now().Add(d), o.news
 	timer := time.NewTimer(d)
 	defer timer.Stop()
