@@ -50,12 +50,8 @@ func (a *Agent) klpTasks(p *parts) []supervise.Task {
 	if a.opts.klp == nil {
 		return nil
 	}
-	file := a.cfg.LogFile
-	if a.cfg.LogKeepDays == 0 {
-		file = ""
-	}
 	server := klp.New(klp.Config{
-		Endpoint: *a.opts.klp, PCID: a.cfg.ID, Version: a.cfg.Version, Host: klpHost{p}, Log: logtail.NewReader(file),
+		Endpoint: *a.opts.klp, PCID: a.cfg.ID, Version: a.cfg.Version, Host: klpHost{p}, Log: logtail.NewReader(a.logFile()),
 		Beat: p.beat, Now: time.Now, Logger: a.log.With("component", "klp"),
 	})
 	return []supervise.Task{{Name: "local clients", Run: server.Run}}
