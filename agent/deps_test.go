@@ -83,12 +83,13 @@ var layers = map[string][]string{
 	"agent":                        slices.Concat(features, []string{"agent/internal/"}),
 	"agent/agenttest":              {"agent", "agent/wire", "retry/jstest"},
 	"cmd/agentcli":                 {"agent", "inventory", "inventory/facts", "outbox"},
-	"cmd/kanade-agent":             {"cmd/agentcli"},
+	"cmd/kanade-agent":             {"cmd/agentcli", "cmd/kanade-agent/internal/selfpipe"},
 	"packaging/build":              {"cmd/agentcli"},
 	"packaging/probe":              {"agent/wire"},
 	"hostcheck":                    {},
 
 	"agent/internal/subscribed/denytest": {"retry", "retry/jstest"},
+	"cmd/kanade-agent/internal/selfpipe": {},
 }
 
 var (

@@ -44,8 +44,9 @@ type Finding struct {
 // It works beside a running agent and without one, takes no lock, leaves nothing
 // behind, and publishes nothing that anybody could take for data; rights that only
 // a real message could prove are judged from what the server says of the user.
-// Options are those of [New]: WithCredentials and WithNATS count. A connection that
-// was brought along as a transport is not looked at.
+// Options are those of [New]: WithCredentials, WithNATS and WithSharedStateDir count. A
+// connection that was brought along as a transport is not looked at, and into a folder
+// that Run would refuse nothing is written.
 func Diagnose(ctx context.Context, cfg Config, opts ...Option) iter.Seq[Finding] {
 	return func(yield func(Finding) bool) {
 		a, err := New(cfg, opts...)
@@ -62,7 +63,7 @@ func Diagnose(ctx context.Context, cfg Config, opts ...Option) iter.Seq[Finding]
 }
 
 func (a *Agent) diagnosis() doctor.Config {
-	d := doctor.Config{PCID: a.cfg.ID, StateDir: a.cfg.StateDir, Staging: filepath.Join(a.cfg.StateDir, stagingFolder), Conn: a.opts.conn}
+	d := doctor.Config{PCID: a.cfg.ID, StateDir: a.cfg.StateDir, Refuse: a.refuseForeignState, Staging: filepath.Join(a.cfg.StateDir, stagingFolder), Conn: a.opts.conn}
 	if a.cfg.LogKeepDays > 0 {
 		d.LogFile = a.cfg.LogFile
 	}

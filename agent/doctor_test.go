@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -56,6 +57,25 @@ func TestDiagnoseOverAConnection(t *testing.T) {
 	require.Equal(t, agent.FindingOK, diagnosed(t, found, "broker").Level)
 	require.True(t, nc.IsConnected())
 	require.NoError(t, nc.Flush())
+}
+
+// Nothing is written into a folder that Run would refuse.
+func TestDiagnoseOfSomebodyElsesFolder(t *testing.T) {
+	cfg := agent.DefaultConfig()
+	cfg.ID, cfg.StateDir, cfg.Servers = "pc-1", t.TempDir(), []string{"nats://127.0.0.1:1"}
+	require.NoError(t, os.WriteFile(filepath.Join(cfg.StateDir, "passwd"), nil, 0o600))
+	before, err := os.Stat(cfg.StateDir)
+	require.NoError(t, err)
+	found := slices.Collect(agent.Diagnose(t.Context(), cfg))
+	require.Equal(t, agent.FindingFail, diagnosed(t, found, "state folder").Level)
+	require.Contains(t, diagnosed(t, found, "state folder").Text, "passwd")
+	require.False(t, slices.ContainsFunc(found, func(f agent.Finding) bool { return f.Check == "staging" }))
+	after, err := os.Stat(cfg.StateDir)
+	require.NoError(t, err)
+	require.Equal(t, before.ModTime(), after.ModTime())
+
+	found = slices.Collect(agent.Diagnose(t.Context(), cfg, agent.WithSharedStateDir()))
+	require.Equal(t, agent.FindingOK, diagnosed(t, found, "state folder").Level)
 }
 
 func TestDiagnoseOfABadConfiguration(t *testing.T) {

@@ -3,6 +3,7 @@
 package agent_test
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"testing"
@@ -33,7 +34,7 @@ const (
 // held is what this process holds, the least of several looks: what is on its way is
 // not held.
 func held(name string, commands int) mark {
-	m := mark{name: name, commands: commands, heap: 1 << 62, goroutines: 1 << 30, files: 1 << 30}
+	m := mark{name: name, commands: commands, heap: math.MaxInt, goroutines: math.MaxInt, files: math.MaxInt}
 	for range 20 {
 		runtime.GC()
 		var mem runtime.MemStats

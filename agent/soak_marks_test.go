@@ -102,12 +102,21 @@ func (s *soak) until(enough func() bool) {
 		if s.takeResults(); enough() {
 			return
 		}
-		require.Less(s.t, time.Since(began), 2*patience, "no result of %v", slices.Sorted(maps.Keys(s.open)))
+		require.Less(s.t, time.Since(began), 2*patience, "no result of %v", s.missing())
 		if n%20 == 0 {
+			s.tryPut("agent_groups", pcID, doc{"groups": []string{"lab"}}) // all may be to a group that was left
 			s.repeat()
 		}
 		time.Sleep(50 * time.Millisecond) // between two looks
 	}
+}
+
+// missing says what has no result, and where it was sent.
+func (s *soak) missing() (all []string) {
+	for _, id := range slices.Sorted(maps.Keys(s.open)) {
+		all = append(all, id+" to "+s.to[id])
+	}
+	return all
 }
 
 func (s *soak) markNow(name string) mark {

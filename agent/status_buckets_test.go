@@ -2,6 +2,7 @@ package agent
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -81,7 +82,7 @@ func TestProblemsOfABucketAreBounded(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x\n", 1000)
 	s := statusOf(t, settings.BucketStatus{
-		Unreadable: long, Severe: []string{long, long}, Problems: []string{long, long, long, long}, Bad: []string{long}, Kept: 1 << 40,
+		Unreadable: long, Severe: []string{long, long}, Problems: []string{long, long, long, long}, Bad: []string{long}, Kept: math.MaxInt,
 	})
 	view := s.Settings[0]
 	require.Len(t, view.Problems, 6)

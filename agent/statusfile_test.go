@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,7 +30,7 @@ func fullStatus(at time.Time) Status {
 	name := strings.Repeat("\u00e9", 100)
 	for i := range 64 {
 		s.Resources = append(s.Resources, Resource{
-			Name: fmt.Sprint(i, name), Error: strings.Repeat("<", 300), Reason: "no-answer", ErrorAt: at, WaitingSince: at, Attempts: 1 << 40,
+			Name: fmt.Sprint(i, name), Error: strings.Repeat("<", 300), Reason: "no-answer", ErrorAt: at, WaitingSince: at, Attempts: math.MaxInt,
 		})
 	}
 	for range maxListedRuns {

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -25,7 +24,11 @@ func (u *inUse) has(dir string) bool {
 	return ok
 }
 
-var runFolder = regexp.MustCompile(`^` + stagingPrefix + `[0-9a-f]{32}$`)
+// isRunFolder tells the name of a staging folder, see randomHex.
+func isRunFolder(name string) bool {
+	digits, ours := strings.CutPrefix(name, stagingPrefix)
+	return ours && len(digits) == 32 && strings.Trim(digits, "0123456789abcdef") == ""
+}
 
 // CleanStaging removes the staging folders that programs which were killed have left behind: those of this account that
 // were made before the given age, and belong to no run of this Local. A folder with nothing but files of other names is
@@ -58,7 +61,7 @@ func (l *Local) CleanStaging(age time.Duration) (removed int, err error) {
 }
 
 func (l *Local) stale(e os.DirEntry, dir string, age time.Duration) bool {
-	if !e.IsDir() || !runFolder.MatchString(e.Name()) || l.staging.has(dir) {
+	if !e.IsDir() || !isRunFolder(e.Name()) || l.staging.has(dir) {
 		return false
 	}
 	info, err := e.Info()

@@ -26,16 +26,16 @@ func TestForkBombIsKilledAtAnyMoment(t *testing.T) {
 // Several GiB pass through, and none of it has a line end.
 func TestTwoGiBOfOutput(t *testing.T) {
 	t.Parallel()
-	const written = 2 << 30
-	s := native(helperScript("flood", strconv.Itoa(written)))
+	const written int64 = 2 << 30
+	s := native(helperScript("flood", strconv.FormatInt(written, 10)))
 	s.MaxOutput, s.Tail = 1<<20, NewTail(1000)
 	out := run(t, s)
 	require.Equal(t, EndExited, out.End)
 	require.Zero(t, out.Code)
 	require.True(t, out.Truncated)
 	require.Less(t, len(out.Stdout), 1<<20+markerRoom)
-	require.Contains(t, string(out.Stdout), " of "+strconv.Itoa(written)+" bytes left out ...]")
-	require.Equal(t, int64(written), s.Tail.Snapshot().StdoutTotal)
+	require.Contains(t, string(out.Stdout), " of "+strconv.FormatInt(written, 10)+" bytes left out ...]")
+	require.Equal(t, written, s.Tail.Snapshot().StdoutTotal)
 }
 
 // A kill reaches a run with a staged script, too, wherever it is, and leaves nothing behind.

@@ -4,12 +4,13 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/kanade-go/kanade/inventory/facts"
 )
 
 // wholeDisk is the name of a disk, not of a part of it.
-var wholeDisk = regexp.MustCompile(`^disk\d+$`)
+var wholeDisk = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^disk\d+$`) })
 
 // diskReports are the data types that disks are in, by their bus.
 var diskReports = []struct{ kind, bus string }{
@@ -29,7 +30,7 @@ func (r report) disks() []facts.Disk {
 // disks yields those below an object: controllers and hubs hold others.
 func (i item) disks(bus, serial string, depth int, each func(facts.Disk)) {
 	serial = first(i.text("device_serial"), i.text("serial_num"), serial)
-	if name := i.text("bsd_name"); wholeDisk.MatchString(name) {
+	if name := i.text("bsd_name"); wholeDisk().MatchString(name) {
 		kind := first(strings.ToLower(strings.TrimPrefix(i.text("spsata_medium_type"), "spsata_medium_type_")), map[string]string{"nvme": "nvme", "usb": "usb"}[bus])
 		d := facts.Disk{
 			Name: name, Model: first(i.text("device_model"), i.text("_name")), Serial: serial, Firmware: i.text("device_revision"), Bytes: i.number("size_in_bytes"),

@@ -46,6 +46,8 @@ func AgentArch(goarch string) string {
 		return "x86_64"
 	case "arm64":
 		return "aarch64"
+	case "386":
+		return "x86"
 	}
 	return goarch
 }

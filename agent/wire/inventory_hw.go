@@ -52,7 +52,7 @@ func HwOf(pcID string, h facts.Host) (_ HwInventory, ok bool) {
 		}
 		cores += max(cpu.Cores, 0)
 	}
-	v.CPUCores = uint32(min(cores, math.MaxUint32))
+	v.CPUCores = uint32(min(uint64(cores), math.MaxUint32)) // a sum of counts that are not negative
 	for _, volume := range h.Storage.Volumes {
 		v.Disks = append(v.Disks, HwDisk{
 			DeviceID: volume.Device, SizeBytes: volume.Bytes, FreeBytes: volume.FreeBytes, FileSystem: volume.FileSystem,

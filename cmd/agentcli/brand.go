@@ -1,6 +1,8 @@
 package agentcli
 
 import (
+	"os"
+	"os/signal"
 	"runtime/debug"
 	"strings"
 )
@@ -26,6 +28,10 @@ type Brand struct {
 	// SelfUpdate has the program replace its own executable by the release that the
 	// settings want, see agent.Updater. Default: it never does.
 	SelfUpdate bool
+	// Notify offers the signals that end the agent, or have it read its log level again, to
+	// a channel until stop is called, without waiting for a channel that is full. Each call
+	// is for signals of its own. Default: os/signal, which hears them beside whoever else does.
+	Notify func(c chan<- os.Signal, signals ...os.Signal) (stop func())
 }
 
 const defaultUse = "kanade-agent"
@@ -49,7 +55,15 @@ func (b Brand) withDefaults() Brand {
 	if b.Version == "" {
 		b.Version = builtVersion()
 	}
+	if b.Notify == nil {
+		b.Notify = notify
+	}
 	return b
+}
+
+func notify(c chan<- os.Signal, signals ...os.Signal) (stop func()) {
+	signal.Notify(c, signals...)
+	return func() { signal.Stop(c) }
 }
 
 func builtVersion() string {

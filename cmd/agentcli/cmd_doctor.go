@@ -145,6 +145,7 @@ func (t tree) examine(ctx context.Context, flags flagValues, tell func(agent.Fin
 	}
 	config, options := found.identified()
 	config.Version = t.brand.Version
+	options = append(options, agent.WithSharedStateDir()) // checked has judged it
 	for f := range t.diagnose(ctx, config, append(options, t.options...)...) {
 		if err := tell(f); err != nil {
 			return err

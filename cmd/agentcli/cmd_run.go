@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"sync"
 	"syscall"
 	"time"
@@ -89,7 +88,7 @@ type running struct {
 func (t tree) run(ctx context.Context, opts runOptions) error {
 	r := &running{tree: t, runOptions: opts, counted: t.countStart(), logs: silentLogs()}
 	defer r.closeLogs()
-	asked, stopAsking := hangups()
+	asked, stopAsking := t.hangups()
 	defer stopAsking()
 	r.hangups = asked
 	if err := r.meetManager(); err != nil {
@@ -105,8 +104,8 @@ func (t tree) run(ctx context.Context, opts runOptions) error {
 		return err
 	}
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
+	stopHearing := t.brand.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer stopHearing()
 	err := p.atTerminal(ctx, signals, func(cause string) {
 		r.logs.all.Info("stopping; a second signal ends it at once", "cause", cause)
 	})

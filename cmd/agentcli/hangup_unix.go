@@ -13,11 +13,10 @@ import (
 // hangups delivers SIGHUP, by which an administrator asks to read the
 // configuration again. At a terminal, or under nohup, the signal keeps the
 // meaning that it has there.
-func hangups() (<-chan os.Signal, func()) {
+func (t tree) hangups() (<-chan os.Signal, func()) {
 	if term.IsTerminal(int(os.Stdin.Fd())) || signal.Ignored(syscall.SIGHUP) {
 		return nil, func() {}
 	}
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGHUP)
-	return signals, func() { signal.Stop(signals) }
+	return signals, t.brand.Notify(signals, syscall.SIGHUP)
 }

@@ -3,4 +3,4 @@ package agentcli
 import "os"
 
 // hangups never come: Windows has no such signal.
-func hangups() (<-chan os.Signal, func()) { return nil, func() {} }
+func (t tree) hangups() (<-chan os.Signal, func()) { return nil, func() {} }

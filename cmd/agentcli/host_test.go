@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kanade-go/kanade/agent/wire"
 )
 
 func TestHostScope(t *testing.T) {
@@ -20,9 +22,10 @@ func TestHostScope(t *testing.T) {
 	require.Contains(t, r.text, wireOS(runtime.GOOS)+"/"+wireArch(runtime.GOARCH)+"/"+host+"/")
 	require.Contains(t, r.text, cwd)
 	require.Equal(t, "macos", wireOS("darwin"))
-	require.Equal(t, "aarch64", wireArch("arm64"))
 	require.Equal(t, "x86", wireArch("386"))
-	require.Equal(t, "riscv64", wireArch("riscv64"))
+	for _, goarch := range []string{"amd64", "arm64", "386", "arm", "riscv64"} {
+		require.Equal(t, wire.AgentArch(goarch), wireArch(goarch), "releases are named so, and looked for")
+	}
 }
 
 func TestDefaultDirsDiffer(t *testing.T) {

@@ -44,7 +44,7 @@ func TestTheInstallersSummaryIsSettled(t *testing.T) {
 	require.Contains(t, string(after), "{2F7A1C52-8D0B-4F2E-9C36-7C4E5B0F6D44}\x00")
 	section := after[100+48:]
 	for _, at := range []int{32, 44} { // 100 ns since 1601
-		require.EqualValues(t, 134144736000000000, binary.LittleEndian.Uint64(section[at+4:]))
+		require.Equal(t, uint64(134144736000000000), binary.LittleEndian.Uint64(section[at+4:]))
 	}
 }
 

@@ -35,6 +35,13 @@ const (
 // stateFolder looks whether the agent can keep what it must not lose.
 func (d *doctor) stateFolder(ctx context.Context) {
 	const check = "state folder"
+	if d.Refuse != nil {
+		if err := d.Refuse(); err != nil {
+			d.refused = true
+			d.fail(check, err.Error(), "correct the path; nothing was written there, and no script staged")
+			return
+		}
+	}
 	dir, there := existing(d.StateDir)
 	took, err := patiently(ctx, func() (time.Duration, error) { return writeAndSync(dir) })
 	if err != nil {
@@ -169,6 +176,9 @@ func (d *doctor) owner() {
 // later, as the shell will.
 func (d *doctor) staging(ctx context.Context) {
 	const check = "staging"
+	if d.refused {
+		return
+	}
 	dir, _ := existing(d.Staging)
 	name := filepath.Join(dir, "doctor-"+uuid.NewString()+".ps1")
 	text := []byte("exit 0\r\n")

@@ -15,8 +15,11 @@ import (
 type Config struct {
 	PCID     string
 	StateDir string
-	Staging  string // the folder below StateDir where scripts are staged
-	LogFile  string // the template of the log files; empty: there are none
+	// Refuse says why the agent would not take StateDir as it is, in which nothing is
+	// written then. nil: it takes any.
+	Refuse  func() error
+	Staging string // the folder below StateDir where scripts are staged
+	LogFile string // the template of the log files; empty: there are none
 	// Broker is how the agent would connect. Its Servers are tried one by one, its
 	// Logger is not used. Without any, the broker is not looked at.
 	Broker natskit.Options
@@ -49,4 +52,5 @@ func Check(ctx context.Context, cfg Config) iter.Seq[Finding] {
 type doctor struct {
 	Config
 	report
+	refused bool // the state folder is somebody else's
 }

@@ -28,7 +28,7 @@ func (d *doctor) shells(ctx context.Context) {
 			continue
 		}
 		there = append(there, string(s)+" ("+path+")")
-		if s == exec.PowerShell || s == exec.Pwsh {
+		if (s == exec.PowerShell || s == exec.Pwsh) && !d.refused { // it is asked by a script that is staged
 			d.language(ctx, local, s)
 		}
 	}

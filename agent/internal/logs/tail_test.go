@@ -83,7 +83,7 @@ func TestTailIsThatOfTheWholeFile(t *testing.T) {
 func plainTail(text string, lines uint32, limit int64) string {
 	text = strings.TrimSuffix(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
 	all := strings.Split(text, "\n")
-	text = strings.Join(all[max(0, len(all)-int(lines)):], "\n") + "\n"
+	text = strings.Join(all[max(0, int64(len(all))-int64(lines)):], "\n") + "\n"
 	if int64(len(text)) > limit {
 		text = text[int64(len(text))-limit:]
 		for text != "" && !utf8.RuneStart(text[0]) {

@@ -141,9 +141,11 @@ func (w *witness) pass(v move, s wire.Schedule) {
 		} else {
 			w.stop()
 		}
+		last := w.counted
 		w.step(by)
 		w.bench.pass(v.d)
 		w.count(v.d)
+		w.wakeUp(last, v.what == "crash", s)
 		w.start()
 	case "rearm":
 		off := s
@@ -160,6 +162,26 @@ func (w *witness) pass(v move, s wire.Schedule) {
 		w.count(min(left, w.tick))
 	}
 	w.follow()
+}
+
+// wakeUp: a clock that was set back by less than the agent was away is taken for one
+// that was put right meanwhile. What a crash leaves on disk may be older, by up to half
+// of what the clock was set back, or an hour: then nobody knows how long ago it was done.
+func (w *witness) wakeUp(last time.Time, crashed bool, s wire.Schedule) {
+	w.seeing.Lock()
+	defer w.seeing.Unlock()
+	wall := w.clock().UTC()
+	if last.Sub(wall) < slew {
+		w.counted = wall
+		return
+	}
+	lost := min(w.counted.Sub(wall)/2, time.Hour) + flushAfter
+	if cooldown, again := s.CooldownTime(); crashed && last.Add(-lost).Sub(wall) < slew {
+		w.counted = wall
+		if again && !w.done.IsZero() {
+			w.done = wall.Add(-cooldown)
+		}
+	}
 }
 
 func (w *witness) ends(id string, code int32, s wire.Schedule, cooldown time.Duration) {

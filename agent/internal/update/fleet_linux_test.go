@@ -40,7 +40,7 @@ type fleet struct {
 func newFleet(t *testing.T) *fleet {
 	f := &fleet{t: t, broker: jstest.StartBroker(t), good: make(map[string][]byte), keys: t.TempDir()}
 	f.nc = f.broker.Connect()
-	js, err := jetstream.New(f.nc)
+	js, err := jetstream.New(f.nc, jetstream.WithDefaultTimeout(patience))
 	require.NoError(t, err)
 	f.js = js
 	for _, s := range wire.Streams() {

@@ -16,8 +16,8 @@ var ErrPlatform = errors.New("update: the executable is for another platform")
 const headerSize = 4 << 10
 
 var (
-	elfMachines  = map[uint16]string{62: "x86_64", 183: "aarch64", 3: "386", 40: "arm"}
-	peMachines   = map[uint16]string{0x8664: "x86_64", 0xaa64: "aarch64", 0x14c: "386", 0x1c4: "arm"}
+	elfMachines  = map[uint16]string{62: "x86_64", 183: "aarch64", 3: "x86", 40: "arm"}
+	peMachines   = map[uint16]string{0x8664: "x86_64", 0xaa64: "aarch64", 0x14c: "x86", 0x1c4: "arm"}
 	machMachines = map[uint32]string{0x01000007: "x86_64", 0x0100000c: "aarch64"}
 )
 
