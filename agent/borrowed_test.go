@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent"
+	"github.com/kanade-go/kanade/internal/logtest"
 )
 
 // stopBudget is what a service manager waits for.
@@ -53,7 +54,7 @@ func TestABorrowedConnectionThatIsBlockedHoldsUpNothing(t *testing.T) {
 	s := newSite(t)
 	nc := s.broker.Connect(nats.FlusherTimeout(0))
 	s.cfg.Servers = nil
-	var log lockedBuffer
+	var log logtest.Buffer
 	a, stop := startAgent(t, s.cfg, agent.WithNATS(nc), agent.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	ready(t, a)
 	require.Contains(t, log.String(), "nats.FlusherTimeout(2*time.Second)")

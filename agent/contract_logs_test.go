@@ -10,6 +10,7 @@ import (
 
 	"github.com/kanade-go/kanade/agent"
 	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/internal/logtest"
 )
 
 // Logs are sent to whoever may ask for them: they hold no script and nothing that a
@@ -18,7 +19,7 @@ func TestTheLogHoldsNoScriptAndNoOutput(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	const secret = "tr0ub4dor"
-	log := &lockedBuffer{}
+	log := &logtest.Buffer{}
 	a, stop := startAgent(t, s.cfg, agent.WithLogger(slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug - 8}))))
 	ready(t, a)
 	command := func(id, script string, change func(*wire.Command)) {

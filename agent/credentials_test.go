@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent"
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
@@ -36,7 +37,7 @@ func TestARotatedPasswordNeedsNoRestart(t *testing.T) {
 	cfg := newConfig(t, broker.URL())
 	cfg.User, cfg.PasswordFile = "agent", filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(cfg.PasswordFile, []byte("first-s3cret\n"), 0o600))
-	var log lockedBuffer
+	var log logtest.Buffer
 	a, _ := startAgent(t, cfg, agent.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	ready(t, a)
 	b.send(sh("r1", "echo one"))

@@ -89,6 +89,7 @@ var layers = map[string][]string{
 	"hostcheck":                    {},
 
 	"agent/internal/subscribed/denytest": {"retry", "retry/jstest"},
+	"internal/logtest":                   {},
 	"cmd/kanade-agent/internal/selfpipe": {},
 }
 

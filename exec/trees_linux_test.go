@@ -107,9 +107,14 @@ func TestCancelDuringDrain(t *testing.T) {
 	s.Tail = &Tail{}
 	running := start(ctx, t, s, WithDrainGrace(patience))
 	left := b.await("left")[0]
-	shell, err := strconv.Atoi(strings.TrimSpace(string(s.Tail.Snapshot().Stdout)))
-	require.NoError(t, err)
-	require.Eventually(t, func() bool { _, there := readStat(shell); return !there }, patience, time.Millisecond)
+	require.Eventually(t, func() bool {
+		shell, err := strconv.Atoi(strings.TrimSpace(string(s.Tail.Snapshot().Stdout))) // what has been read so far
+		if err != nil {
+			return false
+		}
+		_, there := readStat(shell)
+		return !there
+	}, patience, time.Millisecond)
 	cancel()
 	left.requireAlive()
 	left.tell("print late")

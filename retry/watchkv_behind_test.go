@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/retry"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
@@ -268,8 +269,8 @@ func TestWatchKVBelievesALeaderThatWasSetBack(t *testing.T) {
 // Where the leader may not be asked its subject is named once, and the third answer of a replica counts.
 func TestWatchKVWithoutTheLeaderBelievesTheThirdAnswer(t *testing.T) {
 	t.Parallel()
-	var logged logBuffer
-	r := watchReplica(t, allowGet+allowHints, retry.WithLogger(logged.logger()), retry.WithCheckInterval(500*time.Millisecond, 500*time.Millisecond))
+	var logged logtest.Buffer
+	r := watchReplica(t, allowGet+allowHints, retry.WithLogger(debugLog(&logged)), retry.WithCheckInterval(500*time.Millisecond, 500*time.Millisecond))
 	for i := range 3 {
 		value := fmt.Sprint("new ", i)
 		putKeys(t, r.kv, "global", value)
@@ -279,6 +280,6 @@ func TestWatchKVWithoutTheLeaderBelievesTheThirdAnswer(t *testing.T) {
 		r.stay(0, false)
 		r.requireFresh(holds("global", value, "groups.a", "old"))
 	}
-	require.Equal(t, 1, strings.Count(logged.String(), "subject=$JS.API.STREAM.MSG.GET.KV_settings"), logged.String())
-	require.Equal(t, 1, strings.Count(logged.String(), "refuses a subject"), logged.String())
+	require.Equal(t, 1, logged.Count("subject=$JS.API.STREAM.MSG.GET.KV_settings"), logged.String())
+	require.Equal(t, 1, logged.Count("refuses a subject"), logged.String())
 }

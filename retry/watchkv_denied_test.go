@@ -4,14 +4,13 @@ import (
 	"context"
 	"iter"
 	"log/slog"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/retry"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
@@ -46,8 +45,8 @@ func TestWatchKVNamesEachDeniedSubjectOnce(t *testing.T) {
 			t.Parallel()
 			nc, put := refusing(t, c.permissions)
 			put("global", "1")
-			var logged logBuffer
-			w := watch(t, retry.FromNATS(nc), "settings", retry.FixedKeys(c.keys...), retry.WithLogger(logged.logger()),
+			var logged logtest.Buffer
+			w := watch(t, retry.FromNATS(nc), "settings", retry.FixedKeys(c.keys...), retry.WithLogger(debugLog(&logged)),
 				retry.WithCheckInterval(300*time.Millisecond, 100*time.Millisecond))
 			w.requireFresh(holds("global", "1"))
 			put("global", "2")
@@ -57,9 +56,9 @@ func TestWatchKVNamesEachDeniedSubjectOnce(t *testing.T) {
 				w.requireFresh(holds("global", "3"))
 			}
 			for _, subject := range c.denied {
-				require.Equal(t, 1, strings.Count(logged.String(), "subject="+subject), logged.String())
+				require.Equal(t, 1, logged.Count("subject="+subject), logged.String())
 			}
-			require.Equal(t, len(c.denied), strings.Count(logged.String(), "refuses a subject"), logged.String())
+			require.Equal(t, len(c.denied), logged.Count("refuses a subject"), logged.String())
 		})
 	}
 }
@@ -132,24 +131,6 @@ func TestWatchKVReadsOldServersKeyByKey(t *testing.T) {
 	w.requireFresh(holds())
 }
 
-// logBuffer is a log that is read while it is written.
-type logBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
-func (b *logBuffer) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
+func debugLog(to *logtest.Buffer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/term"
+
+	"github.com/kanade-go/kanade/internal/logtest"
 )
 
 // A brand that hears signals itself is asked for all of them, and heard.
@@ -50,7 +52,7 @@ func TestSIGHUPChangesTheLevel(t *testing.T) {
 	defer signal.Stop(heard)
 	path := writeFile(t, "agent.toml", strings.Replace(minimalFile, "/tmp/kanade", t.TempDir(), 1))
 	b := newBench(t, nil)
-	var out sharedBuffer
+	var out logtest.Buffer
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	b.run = func(ctx context.Context) error {

@@ -1,12 +1,10 @@
 package agentcli
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,32 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent"
+	"github.com/kanade-go/kanade/internal/logtest"
 )
-
-// sharedBuffer is written by one goroutine and read by another.
-type sharedBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *sharedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *sharedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
 
 // levelFile is a configuration file whose level is changed under a watch.
 type levelFile struct {
 	t     *testing.T
 	path  string
 	write int
-	out   sharedBuffer
+	out   logtest.Buffer
 	watch *levelWatch
 }
 
@@ -78,7 +59,7 @@ func TestTheLevelFollowsTheFile(t *testing.T) {
 		require.Equal(t, levels[level], f.watch.level.Level())
 		require.Contains(t, f.out.String(), "to="+level)
 	}
-	require.Equal(t, 4, strings.Count(f.out.String(), "log level changed"))
+	require.Equal(t, 4, f.out.Count("log level changed"))
 	require.Contains(t, f.out.String(), "source="+f.path+":6")
 }
 
@@ -92,12 +73,12 @@ func TestABrokenFileKeepsTheLevelAndSaysSoOnce(t *testing.T) {
 	f.set("[log\n") // touched, and broken in the same way
 	f.watch.reload(false)
 	require.Equal(t, slog.LevelWarn, f.watch.level.Level())
-	require.Equal(t, 1, strings.Count(f.out.String(), "cannot be read again"), f.out.String())
+	require.Equal(t, 1, f.out.Count("cannot be read again"), f.out.String())
 	require.Contains(t, f.out.String(), "agent.toml:1:5")
 	require.NoError(t, os.Remove(f.path))
 	f.watch.reload(false)
 	require.Equal(t, slog.LevelWarn, f.watch.level.Level())
-	require.Equal(t, 2, strings.Count(f.out.String(), "cannot be read again"), "it is broken in another way")
+	require.Equal(t, 2, f.out.Count("cannot be read again"), "it is broken in another way")
 	f.set(withLevel("debug"))
 	f.watch.reload(false)
 	require.Equal(t, slog.LevelDebug, f.watch.level.Level())
@@ -141,7 +122,7 @@ func TestAHangUpAsks(t *testing.T) {
 	asked <- os.Interrupt
 	asked <- os.Interrupt
 	require.Eventually(t, func() bool {
-		return strings.Count(f.out.String(), "configuration read again") == 2
+		return f.out.Count("configuration read again") == 2
 	}, 30*time.Second, time.Millisecond)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/internal/logtest"
 )
 
 // flaky is a listener that fails, and now and then does not.
@@ -50,7 +51,7 @@ func (f *flaky) Close() error  { close(f.stop); return nil }
 func TestClientsThatCannotBeTakenAreTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var lines lockedBuffer
+		var lines logtest.Buffer
 		s := New(Config{PCID: "a", Version: "1", Host: newHost(), Log: logFunc(noLog), Logger: slog.New(slog.NewTextHandler(&lines, nil))})
 		s.evaluate()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/internal/logtest"
 )
 
 func TestTheLogIsForThoseWhoMayReadIt(t *testing.T) {
@@ -30,7 +31,7 @@ func TestTheLogIsForThoseWhoMayReadIt(t *testing.T) {
 // What goes wrong in a handler stays there.
 func TestAHandlerThatPanics(t *testing.T) {
 	t.Parallel()
-	var lines lockedBuffer
+	var lines logtest.Buffer
 	s, connect := admitted(t, defaultLimits)
 	s.cfg.Logger = slog.New(slog.NewTextHandler(&lines, nil))
 	s.cfg.Log = logFunc(func(uint32, int64) ([]string, error) { panic("lost it") })

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
@@ -17,7 +18,7 @@ import (
 func TestWhatWasRefusedForWantOfRoomIsHeardWhenThereIs(t *testing.T) {
 	t.Parallel()
 	broker := jstest.StartBroker(t, jstest.WithoutJetStream(), jstest.WithConfig(`max_subscriptions: 2`))
-	var log syncBuffer
+	var log logtest.Buffer
 	nc := dial(t, Options{Servers: []string{broker.URL()}, Logger: textLog(&log), crowded: time.Millisecond})
 	requireConnected(t, nc)
 	since, err := nc.Crowded()

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
@@ -130,7 +131,7 @@ func TestAFrozenBrokerIsNoticed(t *testing.T) {
 	require.Equal(t, 15*time.Second, defaults.Opts.PingInterval)
 	require.Equal(t, 2, defaults.Opts.MaxPingsOut)
 
-	var log syncBuffer
+	var log logtest.Buffer
 	nc := dial(t, Options{
 		Servers: []string{frozen.URL(), other.URL()}, pings: 200 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),

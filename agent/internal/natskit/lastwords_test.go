@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
@@ -17,7 +18,7 @@ func TestABrokerWithTooManyConnectionsIsTold(t *testing.T) {
 	broker := jstest.StartBroker(t, jstest.WithoutJetStream(), jstest.WithConfig(`max_connections: 1`))
 	other := dial(t, Options{Servers: []string{broker.URL()}})
 	requireConnected(t, other)
-	var log syncBuffer
+	var log logtest.Buffer
 	nc := dial(t, Options{Servers: []string{broker.URL()}, Logger: textLog(&log)})
 	require.Eventually(t, func() bool {
 		err := nc.LastFailure()

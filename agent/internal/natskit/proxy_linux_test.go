@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
@@ -41,7 +42,7 @@ func TestABrokenProxyInTheEnvironmentIsReportedWithoutItsPassword(t *testing.T) 
 
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), append(env, dialVariable+"=wss://broker.example:443")...)
-	var out syncBuffer
+	var out logtest.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	require.NoError(t, cmd.Start())
 	require.Eventually(t, func() bool { return len(out.String()) > 0 }, patience, time.Millisecond)

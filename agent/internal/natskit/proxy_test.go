@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
@@ -43,7 +44,7 @@ var buildProxy = sync.OnceValues(func() (path string, err error) {
 // proxyProcess is a running proxy; its output tells what it was asked for.
 type proxyProcess struct {
 	address string
-	output  syncBuffer
+	output  logtest.Buffer
 }
 
 func startProxy(t *testing.T, args ...string) *proxyProcess {
@@ -98,7 +99,7 @@ func TestWebSocketOverTLS(t *testing.T) {
 	broker.Restart()
 	requireConnected(t, nc)
 
-	var log syncBuffer
+	var log logtest.Buffer
 	dial(t, Options{Servers: []string{"wss://" + web}, Proxy: NoProxy, Logger: textLog(&log)})
 	require.Eventually(t, func() bool { return strings.Contains(log.String(), "certificate") }, patience, time.Millisecond,
 		"the system does not know this authority")
@@ -143,7 +144,7 @@ func TestAProxyThatSpeaksTLS(t *testing.T) {
 	ca.issue(t, other)
 	broker := jstest.StartBroker(t)
 	proxy := startProxy(t, "-tls", other, "-names", "broker.example:4222="+hostPort(broker.URL()))
-	var log syncBuffer
+	var log logtest.Buffer
 	dial(t, Options{
 		Servers: []string{"nats://broker.example:4222"}, Proxy: "https://" + proxy.address,
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
@@ -161,7 +162,7 @@ func TestAProxyThatRefusesIsNamedWithoutItsPassword(t *testing.T) {
 		"no such server": {"agent:right@", "403 Forbidden"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var log syncBuffer
+			var log logtest.Buffer
 			dial(t, Options{
 				Servers: []string{"nats://broker.example:4222"}, Proxy: "http://" + c.user + proxy.address,
 				Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -1,15 +1,14 @@
 package natskit
 
 import (
-	"bytes"
 	"log/slog"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
@@ -26,23 +25,10 @@ func TestOfflineDoesNotCountFromTheConnect(t *testing.T) {
 	})
 }
 
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string { s.mu.Lock(); defer s.mu.Unlock(); return s.b.String() }
-
 // A broker that cannot be reached from the start on (refused, wrong CA, wrong
 // host) leaves no word of why in the log.
 func TestAFailedFirstConnectIsLogged(t *testing.T) {
-	var log syncBuffer
+	var log logtest.Buffer
 	nc, err := Dial(Options{
 		Servers: []string{"nats://127.0.0.1:1"}, Name: "x",
 		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -55,7 +41,7 @@ func TestAFailedFirstConnectIsLogged(t *testing.T) {
 // The same with a wrong password: whatever else, it must be said.
 func TestAWrongPasswordAtTheStartIsLogged(t *testing.T) {
 	broker := jstest.StartBroker(t, jstest.WithConfig(`authorization { token: "right" }`))
-	var log syncBuffer
+	var log logtest.Buffer
 	nc, err := Dial(Options{
 		Servers: []string{broker.URL()}, Name: "x", Credentials: Login{Token: "wr0ng-secret"},
 		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),

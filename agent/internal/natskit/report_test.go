@@ -14,10 +14,11 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
-func textLog(into *syncBuffer) *slog.Logger {
+func textLog(into *logtest.Buffer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(into, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
@@ -26,7 +27,7 @@ func TestAMissingPermissionIsToldOnceForEachSubject(t *testing.T) {
 	t.Parallel()
 	broker := jstest.StartBroker(t, jstest.WithConfig(
 		`authorization { users: [{user: agent, password: p, permissions: {publish: "allowed.>", subscribe: ["allowed.>", "_INBOX.>"]}}] }`))
-	var log syncBuffer
+	var log logtest.Buffer
 	nc := dial(t, Options{Servers: []string{broker.URL()}, Credentials: Login{User: "agent", Password: "p"}, Logger: textLog(&log)})
 	requireConnected(t, nc)
 	_, err := nc.SubscribeSync("denied.sub")
@@ -43,10 +44,10 @@ func TestAMissingPermissionIsToldOnceForEachSubject(t *testing.T) {
 			requireConnected(t, nc)
 		}
 	}
-	told := func() int { return strings.Count(log.String(), "does not allow") }
+	told := func() int { return log.Count("does not allow") }
 	require.Eventually(t, func() bool { return told() >= 4 }, patience, time.Millisecond)
 	for _, subject := range []string{"denied.sub", "denied.pub", "_INBOX.>", "$JS.ACK.>"} {
-		require.Equal(t, 1, strings.Count(log.String(), "subject="+subject), log.String())
+		require.Equal(t, 1, log.Count("subject="+subject), log.String())
 	}
 	require.Equal(t, 4, told())
 }
@@ -72,18 +73,18 @@ func TestTheLastFailureIsKnownUntilTheConnect(t *testing.T) {
 
 func TestDeniedSubjectsAreBounded(t *testing.T) {
 	t.Parallel()
-	var log syncBuffer
+	var log logtest.Buffer
 	r := newReport(textLog(&log))
 	for i := range 2 * maxDenied {
 		r.deny(fmt.Errorf("%w: Permissions Violation for Publish to \"a.%d\"", nats.ErrPermissionViolation, i))
 	}
-	require.Equal(t, maxDenied, strings.Count(log.String(), "does not allow"))
+	require.Equal(t, maxDenied, log.Count("does not allow"))
 	require.LessOrEqual(t, len(r.denied), maxDenied)
 }
 
 func TestEachReasonIsToldOnceARow(t *testing.T) {
 	t.Parallel()
-	var log syncBuffer
+	var log logtest.Buffer
 	r := newReport(slog.New(slog.NewTextHandler(&log, nil)))
 	for range 2 {
 		for i := range 100 {
@@ -91,11 +92,11 @@ func TestEachReasonIsToldOnceARow(t *testing.T) {
 		}
 		r.connected()
 	}
-	require.Equal(t, 4, strings.Count(log.String(), "reason"))
+	require.Equal(t, 4, log.Count("reason"))
 	for i := range 1000 {
 		r.failed(nil, fmt.Errorf("another %d", i))
 	}
-	require.Equal(t, maxReasons, strings.Count(log.String(), "another"))
+	require.Equal(t, maxReasons, log.Count("another"))
 }
 
 func TestServerNameKeepsNoSecret(t *testing.T) {
@@ -124,7 +125,7 @@ func TestSecretsAreInNoLogAndNoError(t *testing.T) {
 		"open": "", "token": `authorization { token: "url-s3cret" }`,
 		"user": `authorization { users: [{user: agent, password: "url-s3cret"}] }`,
 	}
-	var log syncBuffer
+	var log logtest.Buffer
 	for name, accepts := range config {
 		broker := jstest.StartBroker(t, jstest.WithConfig(accepts))
 		with := func(user string) []string {
@@ -166,7 +167,7 @@ func TestAnOpenSecretFileIsWarnedOfOnce(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(file, []byte("t"), 0o600))
-	var log syncBuffer
+	var log logtest.Buffer
 	s := &secretFiles{log: textLog(&log)}
 	s.check(file, "", filepath.Join(t.TempDir(), "missing"))
 	require.Empty(t, log.String())
@@ -174,7 +175,7 @@ func TestAnOpenSecretFileIsWarnedOfOnce(t *testing.T) {
 	for range 3 {
 		s.check(file)
 	}
-	require.Equal(t, 1, strings.Count(log.String(), "open to others"))
+	require.Equal(t, 1, log.Count("open to others"))
 	require.Contains(t, log.String(), file)
 }
 
@@ -186,13 +187,13 @@ func TestFilesOfALoginAreChecked(t *testing.T) {
 		put(t, file, "x")
 		openToAll(t, file)
 	}
-	var log syncBuffer
+	var log logtest.Buffer
 	dial(t, Options{Servers: []string{"nats://127.0.0.1:1"}, Credentials: Login{TokenFile: token}, Logger: textLog(&log)})
 	dial(t, Options{Servers: []string{"nats://127.0.0.1:1"}, TLS: TLSFiles{Cert: token, Key: key}, Logger: textLog(&log)})
 	require.Eventually(t, func() bool {
 		return strings.Contains(log.String(), "file="+token) && strings.Contains(log.String(), "file="+key)
 	}, patience, time.Millisecond)
-	require.Equal(t, 2, strings.Count(log.String(), "open to others"))
+	require.Equal(t, 2, log.Count("open to others"))
 }
 
 // scripted is a peer that says in and hears everything.
@@ -207,7 +208,7 @@ func (s *scripted) Write(p []byte) (int, error) { return len(p), nil }
 // The port that we dial from is another one each time, and no reason.
 func TestAFrozenServerIsOneReason(t *testing.T) {
 	t.Parallel()
-	var log syncBuffer
+	var log logtest.Buffer
 	r := newReport(slog.New(slog.NewTextHandler(&log, nil)))
 	for port := range 50 {
 		r.failed(nil, fmt.Errorf("read greeting: %w", &net.OpError{
@@ -215,7 +216,7 @@ func TestAFrozenServerIsOneReason(t *testing.T) {
 			Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4222}, Err: os.ErrDeadlineExceeded,
 		}))
 	}
-	require.Equal(t, 1, strings.Count(log.String(), "level=WARN"))
+	require.Equal(t, 1, log.Count("level=WARN"))
 	for port := range 50 { // a name server is asked from another port, too, and the error has it as text
 		r.failed(nil, &net.DNSError{
 			Name: "broker.example.org", Server: "127.0.0.53:53", IsTimeout: true,
@@ -228,5 +229,5 @@ func TestAFrozenServerIsOneReason(t *testing.T) {
 		}
 		r.failed(nil, errors.Join(dial("[2001:db8::1]:4222"), dial("[2001:db8::2]:4222")))
 	}
-	require.Equal(t, 3, strings.Count(log.String(), "level=WARN"), log.String())
+	require.Equal(t, 3, log.Count("level=WARN"), log.String())
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nkeys"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
@@ -123,7 +124,7 @@ func TestRotatedCredentialsCountWithoutARestart(t *testing.T) {
 			t.Parallel()
 			r := make(t)
 			broker := jstest.StartBroker(t, jstest.WithoutJetStream(), jstest.WithConfig(r.accept(t, 0)))
-			var log syncBuffer
+			var log logtest.Buffer
 			nc := dial(t, Options{
 				Servers: []string{broker.URL()}, Credentials: r.source, TLS: r.tls,
 				Logger: slog.New(slog.NewTextHandler(&log, nil)),
@@ -201,7 +202,7 @@ func (f sourceFunc) Options(ctx context.Context) ([]nats.Option, error) { return
 func TestASourceThatFailsIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	broker := jstest.StartBroker(t, jstest.WithConfig(`authorization { token: "token" }`))
-	var log syncBuffer
+	var log logtest.Buffer
 	var asked atomic.Int64
 	nc := dial(t, Options{
 		Servers: []string{broker.URL()}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
@@ -216,7 +217,7 @@ func TestASourceThatFailsIsAskedAgain(t *testing.T) {
 		}),
 	})
 	requireConnected(t, nc)
-	require.Equal(t, 1, strings.Count(log.String(), "the vault is sealed"), "once a row")
+	require.Equal(t, 1, log.Count("the vault is sealed"), "once a row")
 }
 
 func TestLoginNamesTheFile(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
@@ -35,7 +36,7 @@ func TestARefusedLoginBesideADeadServerIsTold(t *testing.T) {
 	broker := jstest.StartBroker(t, jstest.WithConfig(`authorization { token: "token" }`))
 	dead := fmt.Sprintf("nats://127.0.0.1:%d", jstest.FreePort(t))
 	for range 8 {
-		var log syncBuffer
+		var log logtest.Buffer
 		nc := dial(t, Options{
 			Servers: []string{broker.URL(), dead}, Credentials: Login{Token: "wrong"}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		})
@@ -93,7 +94,7 @@ func TestServersThatCutAtOnceAreLeftAloneForLonger(t *testing.T) {
 // A connection that is cut was logged in to: nothing is said of a login.
 func TestACutConnectionIsNoRefusedLogin(t *testing.T) {
 	t.Parallel()
-	var log syncBuffer
+	var log logtest.Buffer
 	nc := dial(t, Options{Servers: []string{cutter(t)}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	require.Eventually(t, func() bool { return nc.dialer.pace.costly() > 2 }, patience, time.Millisecond)
 	require.NotContains(t, log.String(), errUntold.Error())

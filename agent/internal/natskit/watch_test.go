@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
@@ -127,7 +128,7 @@ func TestADeadLineIsNoticedAfterAnAddressChange(t *testing.T) {
 			t.Parallel()
 			broker := jstest.StartBroker(t)
 			proxy := jstest.StartProxy(t, broker.URL())
-			var log syncBuffer
+			var log logtest.Buffer
 			nc, conn := watched(t, proxy.URL(), borrowed)
 			require.Eventually(t, nc.IsConnected, patience, time.Millisecond)
 			h := newHost()

@@ -1,7 +1,6 @@
 package schedule
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -21,6 +20,7 @@ import (
 	"github.com/kanade-go/kanade/agent/internal/delivery"
 	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 	"github.com/kanade-go/kanade/outbox/atomicfile/faultfs"
 	"github.com/kanade-go/kanade/retry"
@@ -34,7 +34,7 @@ type bench struct {
 	disk *faultfs.FS
 	life *life
 	pcID string
-	logs lockedBuffer
+	logs logtest.Buffer
 
 	group  *supervise.Group
 	taking context.CancelFunc
@@ -68,23 +68,6 @@ type fired struct {
 	wire.Command
 	at, due time.Time
 	offset  time.Duration
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), text)
 }
 
 // run runs a test over a scheduler that starts with the rows that prepare sets.

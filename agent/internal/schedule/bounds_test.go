@@ -55,12 +55,12 @@ func TestManyBrokenRows(t *testing.T) {
 			seen(b, &b.applies)[wire.BucketSchedules](retry.View{Entries: broken})
 		}
 		require.Len(t, seen(b, &b.observed), maxNamed)
-		require.Equal(t, maxNamed+1, b.logs.count("level=WARN"))
-		require.Equal(t, 1, b.logs.count(fmt.Sprint("problems=", rows-maxNamed)))
+		require.Equal(t, maxNamed+1, b.logs.Count("level=WARN"))
+		require.Equal(t, 1, b.logs.Count(fmt.Sprint("problems=", rows-maxNamed)))
 		require.Len(t, b.Status().Problems, maxNamed)
 		broken["new"] = retry.Entry{Value: []byte("{")}
 		seen(b, &b.applies)[wire.BucketSchedules](retry.View{Entries: broken})
-		require.Equal(t, 1, b.logs.count("name=new"))
+		require.Equal(t, 1, b.logs.Count("name=new"))
 		seen(b, &b.applies)[wire.BucketSchedules](retry.View{})
 		require.Empty(t, b.Status().Problems)
 	})

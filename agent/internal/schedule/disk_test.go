@@ -153,7 +153,7 @@ func TestABrokenRowThatIsPutBack(t *testing.T) {
 			require.Len(t, b.Status().Problems, 1)
 			b.schedule(wire.Schedule{Cron: "0 0 3 * * *"})
 			require.Empty(t, b.Status().Problems)
-			require.Equal(t, n+1, b.logs.count("row of bucket"), "it is told again when it breaks again")
+			require.Equal(t, n+1, b.logs.Count("row of bucket"), "it is told again when it breaks again")
 		}
 	})
 }

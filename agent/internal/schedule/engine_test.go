@@ -126,7 +126,7 @@ func TestARunWithoutOutcome(t *testing.T) {
 		b.mu.Unlock()
 		b.pass(time.Minute)
 		require.Len(t, b.runs(), 2)
-		require.Equal(t, 1, b.logs.count("left no outcome"))
+		require.Equal(t, 1, b.logs.Count("left no outcome"))
 	})
 }
 

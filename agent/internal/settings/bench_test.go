@@ -1,11 +1,9 @@
 package settings
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent/internal/supervise"
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 	"github.com/kanade-go/kanade/retry"
 	"github.com/kanade-go/kanade/retry/jstest"
@@ -27,7 +26,7 @@ type bench struct {
 	pcID string
 	fs   atomicfile.FS
 	fake *jstest.Fake
-	logs lockedBuffer
+	logs logtest.Buffer
 
 	group *supervise.Group
 
@@ -37,29 +36,6 @@ type bench struct {
 	applies  map[string]func(retry.View)
 	keys     map[string]retry.Keys
 	observed []map[string]string
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), text)
-}
-
-func (l *lockedBuffer) text() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // run runs a test over settings that were never known.

@@ -46,7 +46,7 @@ func TestTheLeastPrivilegesAreEnough(t *testing.T) {
 	require.NoError(t, s.kv("script_status").Delete(t.Context(), "job"))
 	s.eventually("its deletion ends it", func() bool { return !h.revoked("job") })
 	require.Zero(t, h.Status().Buckets[3].Kept)
-	require.Zero(t, h.logs.count("refuses"), "nothing was refused")
+	require.Zero(t, h.logs.Count("refuses"), "nothing was refused")
 	for _, b := range h.Status().Buckets {
 		require.Zero(t, b.Missing)
 		require.Empty(t, b.Problems)
@@ -70,7 +70,7 @@ func TestWithoutTheLeaderAReplicaDecides(t *testing.T) {
 	s.eventually("its deletion ends it", func() bool { return !h.Scripts().Ask(t.Context(), "bad", "1").Revoked })
 	require.Zero(t, h.Status().Buckets[3].Kept)
 	for _, bucket := range []string{"script_status", "script_current"} {
-		require.Equal(t, 1, h.logs.count("$JS.API.STREAM.MSG.GET.KV_"+bucket), h.logs.text())
+		require.Equal(t, 1, h.logs.Count("$JS.API.STREAM.MSG.GET.KV_"+bucket), h.logs.String())
 	}
 	problems := h.Status().Buckets[3].Problems
 	require.Len(t, problems, 1)
@@ -92,5 +92,5 @@ func TestWithoutAnyReadTheLastKnownCounts(t *testing.T) {
 		require.True(t, h.Scripts().Ask(t.Context(), "bad", "1").Revoked)
 		require.False(t, h.Scripts().Ask(t.Context(), "good", "1").Refuses("1"))
 	}
-	require.Equal(t, 1, h.logs.count("allow its user to publish to $JS.API.STREAM.MSG.GET.KV_script_status"), h.logs.text())
+	require.Equal(t, 1, h.logs.Count("allow its user to publish to $JS.API.STREAM.MSG.GET.KV_script_status"), h.logs.String())
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/kanade-go/kanade/agent/internal/natskit"
 	"github.com/kanade-go/kanade/agent/internal/supervise"
 	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/outbox/atomicfile"
 	"github.com/kanade-go/kanade/retry"
 	"github.com/kanade-go/kanade/retry/jstest"
@@ -75,7 +76,7 @@ type host struct {
 	*Service
 	group *supervise.Group
 	nc    *nats.Conn
-	logs  *lockedBuffer
+	logs  *logtest.Buffer
 }
 
 func (s *site) start(dir string) *host {
@@ -85,7 +86,7 @@ func (s *site) start(dir string) *host {
 	require.NoError(s.t, err)
 	transport := retry.FromNATS(nc)
 	reader, link := retry.NewKVReader(transport), natskit.NewLink(transport, nil)
-	logs := new(lockedBuffer)
+	logs := new(logtest.Buffer)
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(s.t.Output(), logs), nil))
 	h := &host{nc: nc, logs: logs, Service: New(Config{
 		PCID: "PC-1", Dir: filepath.Join(dir, "settings"), FS: atomicfile.OS, Rows: reader,

@@ -55,11 +55,11 @@ func TestSnapshotsThatCannotBeUsedDoNotStopTheStart(t *testing.T) {
 		require.Nil(t, b.groupsNow(), "those of another host are not ours")
 		require.False(t, b.Scripts().Known("a").Known)
 		require.Equal(t, 7*time.Second, b.Current().HeartbeatInterval, "rows are checked again")
-		require.Equal(t, 2, b.logs.count("level=WARN"))
+		require.Equal(t, 2, b.logs.Count("level=WARN"))
 		require.FileExists(t, filepath.Join(b.dir, "agent_groups.json.broken"))
 		require.FileExists(t, filepath.Join(b.dir, "script_status.json.broken"))
 		b.restart()
-		require.Equal(t, 2, b.logs.count("level=WARN"), "once")
+		require.Equal(t, 2, b.logs.Count("level=WARN"), "once")
 	})
 }
 
@@ -126,7 +126,7 @@ func TestAFullDiskIsToldOnceAndMended(t *testing.T) {
 	run(t, func(b *bench) { b.fs = disk }, func(t *testing.T, b *bench) {
 		b.see("script_status", 1, "a", "REVOKED")
 		time.Sleep(time.Hour)
-		require.Equal(t, 1, b.logs.count("no space left on device"))
+		require.Equal(t, 1, b.logs.Count("no space left on device"))
 		require.True(t, b.Status().Buckets[3].Unsaved)
 		disk.set(false)
 		time.Sleep(time.Minute)

@@ -44,7 +44,7 @@ func TestKeptRevocationsTakeNoRoomFromLiveRows(t *testing.T) {
 		require.True(t, b.Scripts().Known(second[0]).Revoked)
 		require.Equal(t, wire.ScriptState{Known: true}, b.Scripts().Known("job"))
 		require.Zero(t, b.Status().Buckets[3].Stale, "the view goes on")
-		require.Zero(t, b.logs.count("level=WARN"))
+		require.Zero(t, b.logs.Count("level=WARN"))
 		b.restart()
 		require.True(t, b.Scripts().Known(first[0]).Revoked)
 		require.Equal(t, 2*fullBucket, b.Status().Buckets[3].Rows, "both are on disk")
@@ -61,7 +61,7 @@ func TestARevocationThatCouldNotBeKeptIsNotTakenBack(t *testing.T) {
 		first, second := manyRevoked("a", fullBucket), manyRevoked("b", fullBucket)
 		b.see("script_status", 1, first...)
 		b.see("script_status", 1, second...)
-		require.Zero(t, b.logs.count("could be kept"))
+		require.Zero(t, b.logs.Count("could be kept"))
 		b.see("script_status", 1, "job", "ACTIVE", "bad", "REVOKED")
 
 		check := func() {
@@ -82,7 +82,7 @@ func TestARevocationThatCouldNotBeKeptIsNotTakenBack(t *testing.T) {
 		for range 3 {
 			b.see("script_status", 2, "job", "ACTIVE", "bad", "REVOKED")
 		}
-		require.Equal(t, 1, b.logs.count("could be kept"), "once")
+		require.Equal(t, 1, b.logs.Count("could be kept"), "once")
 
 		synctest.Wait()
 		b.connect(false)

@@ -53,7 +53,7 @@ func TestStatusTellsAMissingBucketFromOneThatCannotBeRead(t *testing.T) {
 		b.bucket("script_status")
 		b.see("script_status", 1)
 		require.Zero(t, status().Missing)
-		require.Zero(t, b.logs.count("level=WARN"), "a bucket that is missing is nobody's fault")
+		require.Zero(t, b.logs.Count("level=WARN"), "a bucket that is missing is nobody's fault")
 	})
 }
 
@@ -201,7 +201,7 @@ func TestABucketThatNobodyAnswersForIsMissingAfterAWhile(t *testing.T) {
 		require.Empty(t, b.groupsNow())
 		require.Equal(t, allowedNow, b.Scripts().Ask(t.Context(), "a", "1"))
 		require.NotZero(t, b.Status().Buckets[3].Missing)
-		require.Equal(t, 4, b.logs.count("level=WARN"), "once for each bucket: %s", b.logs.text())
+		require.Equal(t, 4, b.logs.Count("level=WARN"), "once for each bucket: %s", b.logs.String())
 	})
 }
 
@@ -254,7 +254,7 @@ func TestARefusedLeaderIsToldOnce(t *testing.T) {
 			for range 5 {
 				b.Scripts().Ask(t.Context(), "a", "1")
 			}
-			require.Equal(t, told, b.logs.count("$JS.API.STREAM.MSG.GET.KV_script_status"))
+			require.Equal(t, told, b.logs.Count("$JS.API.STREAM.MSG.GET.KV_script_status"))
 			require.Len(t, b.Status().Buckets[3].Problems, 1)
 			c.set(func(c *counted) { c.replica, c.refused = false, false })
 			b.Scripts().Ask(t.Context(), "a", "1")

@@ -63,7 +63,7 @@ func TestGroupsAndScopesFollowTheBuckets(t *testing.T) {
 		require.Empty(t, b.groupsNow(), "a row that was deleted is gone")
 		b.see("agent_config", 5)
 		require.Equal(t, wire.DefaultConfig(), b.Current())
-		require.Zero(t, b.logs.count("level=WARN"))
+		require.Zero(t, b.logs.Count("level=WARN"))
 	})
 }
 
@@ -82,8 +82,8 @@ func TestABrokenRowLeavesTheLastGoodOneAndIsToldOnce(t *testing.T) {
 		require.Equal(t, []string{"a"}, b.groupsNow())
 		require.Equal(t, want, b.Current())
 		require.Equal(t, "1.4.0", b.Scripts().Known("job").Version)
-		require.Equal(t, 4, b.logs.count("level=WARN"))
-		require.Equal(t, 1, b.logs.count(`field \"process_perf_top_n\"`))
+		require.Equal(t, 4, b.logs.Count("level=WARN"))
+		require.Equal(t, 1, b.logs.Count(`field \"process_perf_top_n\"`))
 		require.Len(t, b.observed, 4)
 		require.Equal(t, "agent_groups", b.observed[0]["bucket"])
 		require.Equal(t, "PC-1", b.observed[0]["key"])
@@ -92,7 +92,7 @@ func TestABrokenRowLeavesTheLastGoodOneAndIsToldOnce(t *testing.T) {
 		require.Equal(t, []string{"global", "groups.a"}, b.Status().Buckets[1].Bad)
 
 		b.see("agent_config", 3, "global", `still-not-json`, "groups.a", `{"process_perf_top_n":8}`)
-		require.Equal(t, 5, b.logs.count("level=WARN"), "another revision")
+		require.Equal(t, 5, b.logs.Count("level=WARN"), "another revision")
 		require.Equal(t, 8, b.Current().ProcessPerfTopN)
 		require.Equal(t, time.Minute, b.Current().HeartbeatInterval)
 		b.see("agent_config", 5, "global", `{"heartbeat_interval":"10s"}`, "groups.a", `{"process_perf_top_n":8}`)
@@ -111,16 +111,16 @@ func TestAValueOutsideItsBoundsIsToldOnce(t *testing.T) {
 			b.see("agent_config", 4, "global", `{"heartbeat_interval":"0s"}`)
 		}
 		require.Equal(t, time.Second, b.Current().HeartbeatInterval)
-		require.Equal(t, 1, b.logs.count("level=WARN"))
+		require.Equal(t, 1, b.logs.Count("level=WARN"))
 		require.Equal(t, []map[string]string{{
 			"bucket": "agent_config", "key": "global", "revision": "4",
 			"problem": `heartbeat_interval: "0s" is outside 1s to 1day; 1s is used`,
 		}}, b.observed)
 		b.see("agent_groups", 1, "PC-1", `{"groups":["a","b","c.*"]}`)
 		require.Equal(t, []string{"a", "b"}, b.groupsNow())
-		require.Equal(t, 2, b.logs.count("level=WARN"))
+		require.Equal(t, 2, b.logs.Count("level=WARN"))
 		b.see("agent_config", 4, "global", `{"heartbeat_interval":"0s"}`, "groups.a", `{"target_version":"1"}`, "groups.b", `{"target_version":"1"}`)
-		require.Equal(t, 1, b.logs.count("set by 2 groups of this host, in this order: a, b"))
+		require.Equal(t, 1, b.logs.Count("set by 2 groups of this host, in this order: a, b"))
 	})
 }
 
@@ -157,7 +157,7 @@ func TestABucketThatHoldsTooMuchLeavesItsLastGoodView(t *testing.T) {
 		time.Sleep(time.Minute)
 		want := wire.ScriptState{Known: true, Pinned: true, Version: "1", Age: time.Minute}
 		require.Equal(t, want, b.Scripts().Known("a"))
-		require.Equal(t, 1, b.logs.count("more than 8388608 bytes"))
+		require.Equal(t, 1, b.logs.Count("more than 8388608 bytes"))
 		b.see("script_current", 2, "a", "2")
 		want.Version, want.Age = "2", 0
 		require.Equal(t, want, b.Scripts().Known("a"))
@@ -171,7 +171,7 @@ func TestAPCIDThatNoKeyCanHold(t *testing.T) {
 		require.NotContains(t, b.applies, "agent_groups")
 		keys, _ := b.keys["agent_config"]()
 		require.Equal(t, []string{"global"}, keys)
-		require.Equal(t, 1, b.logs.count("its pc_id cannot be a key of a bucket"))
+		require.Equal(t, 1, b.logs.Count("its pc_id cannot be a key of a bucket"))
 		b.see("agent_config", 1, "global", `{"heartbeat_interval":"10s"}`)
 		require.Equal(t, 10*time.Second, b.Current().HeartbeatInterval)
 	})

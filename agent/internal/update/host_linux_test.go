@@ -1,7 +1,6 @@
 package update_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/kanade-go/kanade/agent"
 	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/internal/logtest"
 )
 
 // patience is for what takes a second on an idle machine.
@@ -35,7 +35,7 @@ type host struct {
 	exe   string
 	start string // what the service manager starts
 	state string
-	log   *lockedBuffer
+	log   *logtest.Buffer
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
@@ -52,23 +52,6 @@ type host struct {
 	codesOfResults []int32
 }
 
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 func (f *fleet) host(t *testing.T, id, version string) *host {
 	exe := filepath.Join(t.TempDir(), "kanade-agent")
 	return f.hostAt(t, id, version, exe, exe)
@@ -76,7 +59,7 @@ func (f *fleet) host(t *testing.T, id, version string) *host {
 
 // hostAt is a host whose agent is started at a path that leads to the executable.
 func (f *fleet) hostAt(t *testing.T, id, version, exe, start string) *host {
-	h := &host{fleet: f, t: t, id: id, exe: exe, start: start, state: t.TempDir(), log: &lockedBuffer{}, got: map[string]string{}, codesOfResults: []int32{0}}
+	h := &host{fleet: f, t: t, id: id, exe: exe, start: start, state: t.TempDir(), log: &logtest.Buffer{}, got: map[string]string{}, codesOfResults: []int32{0}}
 	require.NoError(t, os.WriteFile(h.exe, f.good[version], 0o755))
 	var err error
 	h.results, err = f.nc.SubscribeSync("results.>")

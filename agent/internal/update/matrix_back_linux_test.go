@@ -2,7 +2,6 @@ package update_test
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -107,7 +106,7 @@ func TestAnOutageOnProbation(t *testing.T) {
 	f.broker.Stop()
 	h.unmark("hold-at-drain")
 	require.Eventually(t, func() bool {
-		return strings.Count(h.log.String(), "the last good release cannot connect either") >= 2
+		return h.log.Count("the last good release cannot connect either") >= 2
 	}, patience, 50*time.Millisecond)
 	require.Equal(t, "probation", h.phase())
 	f.broker.Start()
