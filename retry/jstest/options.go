@@ -54,6 +54,20 @@ func readWatchOptions(opts []jetstream.WatchOpt) watchLimit {
 	return w
 }
 
+// readSubjectFilter returns what WithSubjectFilter says, or nothing.
+func readSubjectFilter(opts []jetstream.StreamInfoOpt) (filter string) {
+	for _, opt := range opts {
+		fields := applied(opt)
+		if field[bool](fields, "DeletedDetails") {
+			notImitated("WithDeletedDetails of Stream.Info")
+		}
+		if f := field[string](fields, "SubjectFilter"); f != "" {
+			filter = f
+		}
+	}
+	return filter
+}
+
 // applied calls an option of jetstream, which is a function on a pointer to an unexported struct, on a fresh one, and
 // returns that struct. There is no other way to see what an option says.
 func applied(opt any) reflect.Value {
@@ -66,7 +80,7 @@ func applied(opt any) reflect.Value {
 	return target.Elem()
 }
 
-// field reads an unexported field of an addressable struct.
+// field reads a field of an addressable struct, an unexported one too.
 func field[T any](s reflect.Value, name string) T {
 	f := s.FieldByName(name)
 	if !f.IsValid() || f.Type() != reflect.TypeFor[T]() {

@@ -26,17 +26,22 @@ func (s *stream) js() *JetStream { return s.client.JetStream() }
 
 func (s *stream) CachedInfo() *jetstream.StreamInfo { return s.cached.Load() }
 
+// Info takes WithSubjectFilter.
 func (s *stream) Info(ctx context.Context, opts ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo, error) {
-	if len(opts) > 0 {
-		notImitated("an option of Stream.Info")
-	}
+	filter := readSubjectFilter(opts)
 	return ask(ctx, s.client, OpStream, func(b *broker) (*jetstream.StreamInfo, error) {
 		st, err := b.stream(s.name)
 		if err != nil {
 			return nil, err
 		}
-		s.cached.Store(st.info())
-		return s.cached.Load(), nil
+		info := st.info()
+		s.cached.Store(info)
+		if filter == "" {
+			return info, nil
+		}
+		filtered := *info
+		filtered.State.Subjects = st.subjects(filter)
+		return &filtered, nil
 	})
 }
 

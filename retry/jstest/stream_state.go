@@ -187,12 +187,19 @@ func (st *streamState) info() *jetstream.StreamInfo {
 		state.FirstSeq, state.FirstTime = st.msgs[0].seq, st.msgs[0].time
 		state.NumDeleted = int(st.lastSeq-state.FirstSeq+1) - len(st.msgs)
 	}
-	subjects := map[string]bool{}
-	for _, m := range st.msgs {
-		subjects[m.subject] = true
-	}
-	state.NumSubjects = uint64(len(subjects))
+	state.NumSubjects = uint64(len(st.subjects(">")))
 	return &jetstream.StreamInfo{Config: st.cfg, Created: st.created, State: state, TimeStamp: time.Now().UTC()}
+}
+
+// subjects counts the messages of each subject that the filter lets pass.
+func (st *streamState) subjects(filter string) map[string]uint64 {
+	counts := map[string]uint64{}
+	for _, m := range st.msgs {
+		if filter == ">" || matches(filter, m.subject) {
+			counts[m.subject]++
+		}
+	}
+	return counts
 }
 
 // purge follows the server: a subject, and below a sequence or all but the newest keep.

@@ -1,6 +1,7 @@
 package jstest
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -81,6 +82,20 @@ var streamChecks = []check{
 		equal(s, "holes", info.State.NumDeleted, 0)
 		equal(s, "max msgs", info.Config.MaxMsgs, -1)
 		equal(s, "duplicates", info.Config.Duplicates, 2*time.Minute)
+	}},
+	{"stream messages counted by subject", func(s *suite) {
+		st := s.orders()
+		s.publish("orders.a", "1", "2")
+		s.publish("orders.b", "3")
+		for filter, want := range map[string]map[string]uint64{
+			"orders.a": {"orders.a": 2}, "orders.*": {"orders.a": 2, "orders.b": 1}, "orders.c": {}, "elsewhere": {},
+		} {
+			info, err := st.Info(s.ctx, jetstream.WithSubjectFilter(filter))
+			s.ok(err)
+			equal(s, "subjects of "+filter, fmt.Sprint(info.State.Subjects), fmt.Sprint(want))
+			equal(s, "messages, of all subjects", info.State.Msgs, 3)
+			equal(s, "kept subjects", len(st.CachedInfo().State.Subjects), 0)
+		}
 	}},
 	{"stream messages by sequence and subject", func(s *suite) {
 		st := s.stream(jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}, MaxMsgsPerSubject: 2})

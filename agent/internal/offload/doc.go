@@ -10,8 +10,9 @@
 // # Guarantees
 //
 // A pointer is made only when the object is whole: every chunk is acknowledged
-// before the object is described. An object that is there already, with the same
-// size and digest, is not sent again, so a repeat costs a question and an answer.
+// before the object is described, and counted afterwards, for a store may have been
+// replaced meanwhile. An object that is there already, with the same size and digest
+// and every chunk, is not sent again, so a repeat costs two questions.
 // Two hosts with the same request ID have two objects. Text is read exactly as
 // package wire reads it: what wire refuses is refused.
 //

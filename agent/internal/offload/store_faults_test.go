@@ -137,6 +137,30 @@ func TestABrokerThatDiesMidway(t *testing.T) {
 
 // The broker loses the store and gets a new one while an upload is under way. An
 // object whose first chunks are gone is none.
+// replace puts an empty store in the place of the store: a server that has deleted
+// a stream may take up its files when it makes it again.
+func (r *rig) replace() {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool {
+		if err := r.js.DeleteObjectStore(r.t.Context(), wire.StoreResultOutput); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return false
+		}
+		r.create(-1)
+		return r.state().Msgs == 0
+	}, patience, tick)
+}
+
+// fill puts n messages of others into the store.
+func (r *rig) fill(n int) {
+	r.t.Helper()
+	for range n {
+		_, err := r.js.PublishMsg(r.t.Context(), &nats.Msg{Subject: "$O.result_output.C.others", Data: []byte("x")})
+		require.NoError(r.t, err)
+	}
+}
+
+// Nothing tells the chunks of the new store from those of the old one: others write
+// to it, too, so that its sequences may be any.
 func TestAStoreThatIsReplacedMidway(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, js stores) {
@@ -148,20 +172,41 @@ func TestAStoreThatIsReplacedMidway(t *testing.T) {
 			o := r.through(&meddling{JetStream: js, publish: func(ctx context.Context, m *nats.Msg) (*jetstream.PubAck, error) {
 				ack, err := js.PublishMsg(ctx, m)
 				if sent++; sent == at {
-					require.NoError(t, js.DeleteObjectStore(ctx, wire.StoreResultOutput))
-					r.create(-1)
+					r.replace()
+					r.fill(at % 2 * 2 * chunks)
 				}
 				return ack, err
 			}})
 			text := strings.Repeat("x", chunks*chunkSize)
 			_, err := loaded(t, o, string(result(text, "").Encode()))
-			require.ErrorIs(t, err, errReplaced, "after chunk %d", at)
+			require.ErrorIs(t, err, errIncomplete, "after chunk %d", at)
 			require.False(t, retry.IsPermanent(err))
+			require.LessOrEqual(t, r.state().NumSubjects, uint64(1), "nothing is left but what others wrote")
 			_, err = loaded(t, o, string(result(text, "").Encode()))
 			require.NoError(t, err)
 			require.Equal(t, text, r.object(outKey))
 			require.NoError(t, js.DeleteObjectStore(t.Context(), wire.StoreResultOutput))
 		}
+	})
+}
+
+// A description that outlives its chunks, or that other software has written
+// without them, says that the object is there.
+func TestAnObjectWithoutItsChunksIsSentAgain(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, js stores) {
+		r := newRig(t, js)
+		r.create(-1)
+		res := result(strings.Repeat("x", 4*chunkSize), "")
+		_, err := r.load(res)
+		require.NoError(t, err)
+		stream, err := js.Stream(t.Context(), "OBJ_"+wire.StoreResultOutput)
+		require.NoError(t, err)
+		require.NoError(t, stream.Purge(t.Context(), jetstream.WithPurgeSequence(2))) // the first chunk
+		_, err = r.load(res)
+		require.NoError(t, err)
+		require.Equal(t, res.Stdout, r.object(outKey))
+		require.Equal(t, uint64(5), r.state().Msgs, "nothing is left of the old one")
 	})
 }
 

@@ -50,6 +50,7 @@ type uploader struct {
 	log     *slog.Logger
 
 	known atomic.Pointer[jetstream.ObjectStore] // nil: to be looked up
+	named atomic.Pointer[jetstream.Stream]      // its stream
 
 	mu      sync.Mutex
 	remains []string // IDs whose chunks nobody will read
@@ -63,7 +64,7 @@ func (u *uploader) store(ctx context.Context, key string, t text, file io.ReadSe
 		return fmt.Errorf("look for object: %w", err)
 	}
 	if old != nil {
-		there, err := holds(old, t, file)
+		there, err := u.holds(ctx, old, t, file)
 		if there || err != nil {
 			return err
 		}
@@ -99,9 +100,10 @@ func (u *uploader) find(ctx context.Context, key string) (object *jetstream.Obje
 	return object, err
 }
 
-// holds tells whether an object has the text already.
-func holds(object *jetstream.ObjectInfo, t text, file io.ReadSeeker) (bool, error) {
-	if object.Size != uint64(t.size) {
+// holds tells whether an object has the text already, all of it: a description can
+// outlive its chunks, or come without them from other software.
+func (u *uploader) holds(ctx context.Context, object *jetstream.ObjectInfo, t text, file io.ReadSeeker) (bool, error) {
+	if object.Size != uint64(t.size) || wire.SubjectSafe(object.NUID) != nil {
 		return false, nil
 	}
 	r, err := t.open(file)
@@ -112,7 +114,33 @@ func holds(object *jetstream.ObjectInfo, t text, file io.ReadSeeker) (bool, erro
 	if _, err := io.Copy(sum, r); err != nil {
 		return false, err
 	}
-	return object.Digest == jetstream.GetObjectDigestValue(sum), nil
+	if object.Digest != jetstream.GetObjectDigestValue(sum) {
+		return false, nil
+	}
+	err = u.count(ctx, object)
+	if errors.Is(err, errIncomplete) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// count makes sure that the store has every chunk of an object.
+func (u *uploader) count(ctx context.Context, object *jetstream.ObjectInfo) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	stream, err := u.stream(ctx)
+	if err != nil {
+		return err
+	}
+	subject := u.chunks(object.NUID)
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(subject))
+	if err != nil {
+		return fmt.Errorf("count chunks: %w", err)
+	}
+	if n := info.State.Subjects[subject]; n != uint64(object.Chunks) {
+		return fmt.Errorf("%w: %d of %d", errIncomplete, n, object.Chunks)
+	}
+	return nil
 }
 
 // upload stores the chunks one after the other, each acknowledged before the
@@ -123,7 +151,7 @@ func (u *uploader) upload(ctx context.Context, key string, t text, file io.ReadS
 		return err
 	}
 	object := u.newObject(key)
-	last, err := u.putChunks(ctx, object, r)
+	err = u.putChunks(ctx, object, r)
 	if err == nil && object.Size != uint64(t.size) {
 		err = errChanged
 	}
@@ -131,7 +159,7 @@ func (u *uploader) upload(ctx context.Context, key string, t text, file io.ReadS
 		u.forget(ctx, object.NUID)
 		return err
 	}
-	return u.describe(ctx, object, last)
+	return u.describe(ctx, object)
 }
 
 func (u *uploader) newObject(key string) *jetstream.ObjectInfo {
@@ -148,37 +176,21 @@ func (u *uploader) chunkSize() uint32 {
 	return chunkSize
 }
 
-// stored is the broker's answer to one message.
-type stored struct {
-	sequence uint64
-	err      error
-}
-
-// after returns the sequence of a message that came after another one of the same
-// stream. A stream that was lost and made anew begins with 1.
-func (s stored) after(last uint64) (uint64, error) {
-	if s.err == nil && s.sequence <= last {
-		s.err = errReplaced
-	}
-	return max(s.sequence, last), s.err
-}
-
-// putChunks has one chunk on its way while it reads the next. Last is the sequence
-// of the last one.
-func (u *uploader) putChunks(ctx context.Context, object *jetstream.ObjectInfo, r io.Reader) (last uint64, err error) {
+// putChunks has one chunk on its way while it reads the next.
+func (u *uploader) putChunks(ctx context.Context, object *jetstream.ObjectInfo, r io.Reader) error {
 	sum := sha256.New()
 	next, sent := make([]byte, object.Opts.ChunkSize), make([]byte, object.Opts.ChunkSize)
-	answer := make(chan stored, 1)
+	answer := make(chan error, 1)
 	for {
 		n, end := io.ReadFull(r, next)
 		if object.Chunks > 0 {
-			if last, err = (<-answer).after(last); err != nil {
-				return last, fmt.Errorf("store chunk %d: %w", object.Chunks, err)
+			if err := <-answer; err != nil {
+				return fmt.Errorf("store chunk %d: %w", object.Chunks, err)
 			}
 		}
 		if n == 0 || end != nil && !errors.Is(end, io.ErrUnexpectedEOF) {
 			object.Digest = jetstream.GetObjectDigestValue(sum)
-			return last, notEnd(end)
+			return notEnd(end)
 		}
 		next, sent = sent, next
 		object.Chunks++
@@ -195,39 +207,39 @@ func notEnd(err error) error {
 	return err
 }
 
-// describe makes an object of its chunks, the last of which is known by its
-// sequence. Once it is under way nobody can tell whether the broker has it, so the
-// chunks stay, unless the broker says no.
-func (u *uploader) describe(ctx context.Context, object *jetstream.ObjectInfo, last uint64) error {
+// describe makes an object of its chunks. Once it is under way nobody can tell
+// whether the broker has it, so the chunks stay, unless the broker says no. A store
+// that was replaced meanwhile has a description then, and not the chunks.
+func (u *uploader) describe(ctx context.Context, object *jetstream.ObjectInfo) error {
 	data, err := json.Marshal(object)
 	if err != nil {
 		return err
 	}
-	_, err = u.publish(ctx, &nats.Msg{
+	if err := u.publish(ctx, &nats.Msg{
 		Subject: u.meta(object.Name), Data: data,
 		Header: nats.Header{jetstream.MsgRollup: {jetstream.MsgRollupSubject}},
-	}).after(last)
-	switch {
-	case errors.Is(err, errReplaced):
-		err = errors.Join(err, u.purge(ctx, u.meta(object.Name))) // the next attempt would believe it
-	case errors.As(err, new(*jetstream.APIError)):
-		u.forget(ctx, object.NUID)
-	}
-	if err != nil {
+	}); err != nil {
+		if errors.As(err, new(*jetstream.APIError)) {
+			u.forget(ctx, object.NUID)
+		}
 		return fmt.Errorf("store description: %w", err)
 	}
-	u.log.Debug("output stored as an object", "store", u.bucket, "object", object.Name, "bytes", object.Size)
-	return nil
+	err = u.count(ctx, object)
+	if errors.Is(err, errIncomplete) {
+		err = errors.Join(err, u.purge(ctx, u.meta(object.Name))) // nobody is to read it
+		u.forget(ctx, object.NUID)
+	}
+	if err == nil {
+		u.log.Debug("output stored as an object", "store", u.bucket, "object", object.Name, "bytes", object.Size)
+	}
+	return err
 }
 
-func (u *uploader) publish(ctx context.Context, m *nats.Msg) stored {
+func (u *uploader) publish(ctx context.Context, m *nats.Msg) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
-	ack, err := u.js.PublishMsg(ctx, m)
-	if err != nil {
-		return stored{err: err}
-	}
-	return stored{sequence: ack.Sequence}
+	_, err := u.js.PublishMsg(ctx, m)
+	return err
 }
 
 func (u *uploader) chunks(id string) string { return "$O." + u.bucket + ".C." + id }
@@ -271,9 +283,23 @@ func (u *uploader) takeRemains() (id string) {
 func (u *uploader) purge(ctx context.Context, subject string) error {
 	ctx, cancel := context.WithTimeout(ctx, cleanWait)
 	defer cancel()
-	stream, err := u.js.Stream(ctx, "OBJ_"+u.bucket)
+	stream, err := u.stream(ctx)
 	if err != nil {
 		return err
 	}
 	return stream.Purge(ctx, jetstream.WithPurgeSubject(subject))
+}
+
+// stream is that of the store. It is looked up once: it is a name, which a stream
+// that takes the place of another one has, too.
+func (u *uploader) stream(ctx context.Context) (jetstream.Stream, error) {
+	if s := u.named.Load(); s != nil {
+		return *s, nil
+	}
+	s, err := u.js.Stream(ctx, "OBJ_"+u.bucket)
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", u.bucket, err)
+	}
+	u.named.Store(&s)
+	return s, nil
 }

@@ -16,7 +16,6 @@ import (
 type uploads struct {
 	*uploader
 	begun [streams]*jetstream.ObjectInfo // chunks without a description
-	last  [streams]uint64                // the sequences of their last ones
 	head  []byte
 }
 
@@ -41,7 +40,7 @@ func (u *uploads) text(ctx context.Context, d *document, i int, text io.Reader) 
 		return measure(d, i, text)
 	}
 	u.begun[i] = u.newObject(d.key(i))
-	u.last[i], err = u.putChunks(ctx, u.begun[i], text)
+	err = u.putChunks(ctx, u.begun[i], text)
 	return int64(u.begun[i].Size), err
 }
 
@@ -65,7 +64,7 @@ func (u *uploads) finish(ctx context.Context, i int, key string, t text, file io
 		return u.store(ctx, key, t, file)
 	}
 	u.begun[i] = nil
-	return u.describe(ctx, object, u.last[i])
+	return u.describe(ctx, object)
 }
 
 // abandon removes what did not become an object.
