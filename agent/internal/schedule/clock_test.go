@@ -97,6 +97,25 @@ func TestAClockThatIsPutRightRepeatsNothing(t *testing.T) {
 	}
 }
 
+// A time that fired comes again by a clock that was set back, and waits for its jitter
+// when that is put right: it has had its turn, and the latest that was jumped over comes.
+func TestAClockThatIsPutRightDuringTheJitter(t *testing.T) {
+	runOne(t, wire.Schedule{Cron: "0 * * * * *", Jitter: "50s"}, func(t *testing.T, b *bench) {
+		b.until("2000-01-01 00:10:00")
+		before := len(b.runs())
+		b.set(-5 * time.Minute)
+		b.until("2000-01-01 00:07:01") // its jitter is not over yet
+		b.set(5 * time.Minute)
+		b.until("2000-01-01 00:13:00")
+		var times []string
+		for _, f := range b.runs()[before:] {
+			times = append(times, f.due.Format("15:04"))
+		}
+		require.NotContains(t, times, "00:07")
+		require.Contains(t, times, "00:12")
+	})
+}
+
 // A cooldown is kept while the clock is set back, and after it was put right: what
 // was done then too.
 func TestACooldownSurvivesAClockThatIsSet(t *testing.T) {

@@ -25,8 +25,8 @@ const (
 
 // look brings a schedule up to now and reports whether it is to fire.
 func (s *Service) look(a *armed, now moment, busy bool) bool {
-	if a.waiting && a.due.After(now.wall) {
-		a.waiting = false // the clock was set back; its time comes again
+	if a.waiting && (a.due.After(now.wall) || a.hadItsTurn(a.due, now)) {
+		a.waiting = false // the clock was set back, and its time comes again; or it was put right
 	}
 	if a.mark.At.After(now.wall) && !s.turnBack(a, now) {
 		return false
@@ -54,16 +54,20 @@ func (s *Service) look(a *armed, now moment, busy bool) bool {
 	return a.waiting && !busy && !now.wall.Before(a.at)
 }
 
-// lastDue is the last time that has come and was not left behind. A clock that was
-// set back and is put right jumps over times that were left behind before: they are
-// older, by the count, than what the schedule has come to meanwhile.
+// lastDue is the last time that has come and was not left behind.
 func (a *armed) lastDue(now moment) (due time.Time, ok bool) {
 	due, ok = a.cron.Last(now.wall)
 	if !ok || !due.After(a.mark.At) {
 		return due, false
 	}
-	counted := due.Add(now.behind())
-	return due, counted.After(a.mark.Armed) && (counted.After(a.mark.Counted) || !a.mark.Past.has(due))
+	return due, due.Add(now.behind()).After(a.mark.Armed) && !a.hadItsTurn(due, now)
+}
+
+// hadItsTurn tells of a time that was left behind before the schedule started over. A
+// clock that was set back and is put right jumps over such times: they are older, by
+// the count, than what the schedule has come to meanwhile.
+func (a *armed) hadItsTurn(due time.Time, now moment) bool {
+	return !due.Add(now.behind()).After(a.mark.Counted) && a.mark.Past.has(due)
 }
 
 // isSettledIn reports whether what the last run knew is as good as it gets: what
