@@ -103,7 +103,8 @@ func (u *uploader) find(ctx context.Context, key string) (object *jetstream.Obje
 // holds tells whether an object has the text already, all of it: a description can
 // outlive its chunks, or come without them from other software.
 func (u *uploader) holds(ctx context.Context, object *jetstream.ObjectInfo, t text, file io.ReadSeeker) (bool, error) {
-	if object.Size != uint64(t.size) || wire.SubjectSafe(object.NUID) != nil {
+	named := wire.SubjectSafe(object.NUID) == nil // what is no name has no chunks to be counted
+	if object.Size != uint64(t.size) || !named {
 		return false, nil
 	}
 	r, err := t.open(file)
@@ -117,30 +118,23 @@ func (u *uploader) holds(ctx context.Context, object *jetstream.ObjectInfo, t te
 	if object.Digest != jetstream.GetObjectDigestValue(sum) {
 		return false, nil
 	}
-	err = u.count(ctx, object)
-	if errors.Is(err, errIncomplete) {
-		return false, nil
-	}
-	return err == nil, err
+	return u.isWhole(ctx, object)
 }
 
-// count makes sure that the store has every chunk of an object.
-func (u *uploader) count(ctx context.Context, object *jetstream.ObjectInfo) error {
+// isWhole tells whether the store has every chunk of an object.
+func (u *uploader) isWhole(ctx context.Context, object *jetstream.ObjectInfo) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
 	stream, err := u.stream(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	subject := u.chunks(object.NUID)
 	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(subject))
 	if err != nil {
-		return fmt.Errorf("count chunks: %w", err)
+		return false, fmt.Errorf("count chunks: %w", err)
 	}
-	if n := info.State.Subjects[subject]; n != uint64(object.Chunks) {
-		return fmt.Errorf("%w: %d of %d", errIncomplete, n, object.Chunks)
-	}
-	return nil
+	return info.State.Subjects[subject] == uint64(object.Chunks), nil
 }
 
 // upload stores the chunks one after the other, each acknowledged before the
@@ -224,15 +218,16 @@ func (u *uploader) describe(ctx context.Context, object *jetstream.ObjectInfo) e
 		}
 		return fmt.Errorf("store description: %w", err)
 	}
-	err = u.count(ctx, object)
-	if errors.Is(err, errIncomplete) {
-		err = errors.Join(err, u.purge(ctx, u.meta(object.Name))) // nobody is to read it
+	whole, err := u.isWhole(ctx, object)
+	if err == nil && !whole {
+		err = errors.Join(errIncomplete, u.purge(ctx, u.meta(object.Name))) // nobody is to read it
 		u.forget(ctx, object.NUID)
 	}
-	if err == nil {
-		u.log.Debug("output stored as an object", "store", u.bucket, "object", object.Name, "bytes", object.Size)
+	if err != nil {
+		return err
 	}
-	return err
+	u.log.Debug("output stored as an object", "store", u.bucket, "object", object.Name, "bytes", object.Size)
+	return nil
 }
 
 func (u *uploader) publish(ctx context.Context, m *nats.Msg) error {
