@@ -47,7 +47,7 @@ func (o *office) take(m jetstream.Msg) {
 	o.t.Helper()
 	meta, err := m.Metadata()
 	require.NoError(o.t, err)
-	place := fmt.Sprint(o.created, " ", meta.Sequence.Stream)
+	place := o.place(meta.Sequence.Stream)
 	if o.taken[place] {
 		return
 	}
@@ -84,8 +84,29 @@ func (o *office) rest() {
 		s := o.agent.Status()
 		return s.Results.Pending+s.Starts.Pending+s.Observations.Pending+s.Ledger.Accepted+s.Ledger.Started == 0
 	}, "the agent does not come to rest")
-	o.project()
+	o.eventually(func() bool { // a pull that is not answered within a second brings nothing
+		o.project()
+		return o.tookAll()
+	}, "not every result is taken")
 }
+
+// tookAll reports that the backend has taken all that is in RESULTS.
+func (o *office) tookAll() bool {
+	stream, err := o.js.Stream(o.t.Context(), "RESULTS")
+	if err != nil {
+		return false
+	}
+	state := stream.CachedInfo().State
+	for seq := state.FirstSeq; seq > 0 && seq <= state.LastSeq; seq++ {
+		if !o.taken[o.place(seq)] {
+			return false
+		}
+	}
+	return true
+}
+
+// place names a message of RESULTS over wipes of the broker.
+func (o *office) place(seq uint64) string { return fmt.Sprint(o.created, " ", seq) }
 
 // balance compares every command that was ever sent with what became of it.
 func (o *office) balance() {

@@ -67,7 +67,7 @@ func (o *office) connect() {
 	o.t.Helper()
 	o.nc = o.broker.Connect()
 	var err error
-	o.js, err = jetstream.New(o.nc)
+	o.js, err = jetstream.New(o.nc, jetstream.WithDefaultTimeout(answerTime))
 	require.NoError(o.t, err)
 }
 

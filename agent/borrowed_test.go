@@ -65,10 +65,7 @@ func TestABorrowedConnectionThatIsBlockedHoldsUpNothing(t *testing.T) {
 		c.Script += "; head -c 250000 /dev/zero | tr '\\0' x; head -c 250000 /dev/zero | tr '\\0' x >&2"
 		s.send(c)
 	}
-	s.eventually(func() bool {
-		c := a.Status().Commands
-		return c.Running > 0 && c.Received >= n
-	}, "commands do not run")
+	s.eventually(func() bool { return a.Status().Commands.Running > 0 && arrived(a) == n }, "commands do not run")
 	s.broker.Pause()
 	t.Cleanup(s.broker.Resume)
 	s.open()

@@ -32,7 +32,7 @@ func newClustered(t *testing.T) *clustered {
 	t.Helper()
 	c := &clustered{cluster: jstest.StartCluster(t, 3), ran: map[string][]time.Time{}}
 	nc := c.cluster.Connect()
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(answerTime))
 	require.NoError(t, err)
 	c.backend = &backend{t: t, nc: nc, js: js}
 	for _, cfg := range streamConfigs() {
@@ -171,8 +171,8 @@ func TestAnAgentInAClusterThatLosesANode(t *testing.T) {
 		node.Kill()
 		connected := c.eventually("not connected", func(agent.Status) bool { now := c.connected(); return now != nil && now != node })
 		stored := c.command(request)
-		c.eventually("has no result", func(s agent.Status) bool {
-			return len(c.runs(request)) > 0 && s.Results.Pending+s.Commands.Running+s.Commands.Waiting == 0
+		c.eventually("has no result", func(s agent.Status) bool { // between its run and its result nothing is pending
+			return s.Results.Sent > uint64(i) && s.Results.Pending+s.Commands.Running+s.Commands.Waiting == 0
 		})
 		jitter := fmt.Sprintf("%dm", i+1)
 		revision, put := c.put(wire.BucketAgentConfig, wire.ConfigKeyPC(pcID), wire.ConfigScope{TargetVersionJitter: &jitter}.Encode())

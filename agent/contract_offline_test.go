@@ -16,13 +16,12 @@ func TestARunOfAnExecutionEndsWithoutTheBroker(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	a, _ := s.start()
-	for id, c := range map[string]wire.Command{
-		"exits":     s.gated("exits"),
-		"times-out": s.counting("times-out", "while ! [ -e '"+s.gate+"' ]; do sleep 0.05; done; sleep 1000"),
-	} {
-		c.ExecID, c.TimeoutSecs = "exec-"+id[:4], 5
-		s.send(c)
-	}
+	exits := s.gated("exits")
+	late := s.counting("times-out", "while ! [ -e '"+s.gate+"' ]; do sleep 0.05; done; sleep 1000")
+	exits.ExecID, late.ExecID = "exec-exit", "exec-time"
+	late.TimeoutSecs = 10 // that of the other one must not pass before the gate opens, nor this one before the broker is gone
+	s.send(exits)
+	s.send(late)
 	s.running(a, 2)
 	s.broker.Kill()
 	s.open()
@@ -30,7 +29,7 @@ func TestARunOfAnExecutionEndsWithoutTheBroker(t *testing.T) {
 	s.broker.Start()
 	require.Equal(t, "through\n", s.result("exits").Stdout)
 	require.EqualValues(t, -1, s.result("times-out").ExitCode)
-	require.Equal(t, wire.TimeoutNote(5), s.result("times-out").Stderr)
+	require.Equal(t, wire.TimeoutNote(10), s.result("times-out").Stderr)
 }
 
 // The broker is away at first, and comes back without anything it had: the host is

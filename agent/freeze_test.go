@@ -54,7 +54,7 @@ func (s *site) throughFreeze(a *agent.Agent, enough func(frozen time.Duration) b
 	s.putConfig(wire.ConfigKeyGlobal, "5m")
 	s.replayed(a, "before")
 	during := s.sendMany(8, "sleep 1")
-	s.eventually(func() bool { return a.Status().Commands.Received >= 2+uint64(len(during)) }, "not received")
+	s.eventually(func() bool { return arrived(a) == 1+len(during) }, "not received")
 
 	s.broker.Pause()
 	began := time.Now()

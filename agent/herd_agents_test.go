@@ -220,11 +220,11 @@ func (h *herd) count(i int, requestID string) int {
 	return len(h.ran[requestID][i])
 }
 
-// alone waits until no agent is connected any more.
+// alone waits until nobody is connected any more, neither an agent nor the test: what it sends to the former broker is lost.
 func (h *herd) alone() {
 	h.t.Helper()
 	require.Eventually(h.t, func() bool {
-		return !slices.ContainsFunc(h.agents, func(a *agent.Agent) bool { return a.Status().Connected })
+		return !h.nc.IsConnected() && !slices.ContainsFunc(h.agents, func(a *agent.Agent) bool { return a.Status().Connected })
 	}, patience, 5*time.Millisecond, "agents do not notice that the broker is gone")
 }
 

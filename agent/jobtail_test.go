@@ -80,9 +80,13 @@ func TestTheTailOfAHandler(t *testing.T) {
 	c.Shell = "work"
 	back.send(c)
 	<-wrote
-	reply, err := back.nc.Request("job.tail."+pcID, wire.JobTailRequest{ResultID: wire.ResultID("r", pcID)}.Encode(), patience)
+	var reply *nats.Msg
+	require.Eventually(t, func() bool { // an agent that takes commands may not yet answer this
+		var err error
+		reply, err = back.nc.Request("job.tail."+pcID, wire.JobTailRequest{ResultID: wire.ResultID("r", pcID)}.Encode(), answerTime)
+		return err == nil
+	}, patience, 10*time.Millisecond)
 	close(goOn)
-	require.NoError(t, err)
 	tail, err := wire.DecodeJobTail(reply.Data)
 	require.NoError(t, err)
 	require.Equal(t, wire.JobTail{Found: true, Running: true, Stdout: "so far"}, tail)

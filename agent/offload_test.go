@@ -36,7 +36,9 @@ func (b *backend) object(key string) string {
 	b.t.Helper()
 	store, err := b.js.ObjectStore(b.t.Context(), wire.StoreResultOutput)
 	require.NoError(b.t, err)
-	text, err := store.GetString(b.t.Context(), key)
+	ctx, cancel := context.WithTimeout(b.t.Context(), patience) // without, each chunk has 5 s
+	defer cancel()
+	text, err := store.GetString(ctx, key)
 	require.NoError(b.t, err)
 	return text
 }
@@ -190,6 +192,7 @@ func TestABrokerThatDiesDuringUploads(t *testing.T) {
 	for _, chunks := range []uint64{40, 200} {
 		s.eventually(func() bool { return s.storeState().LastSeq >= chunks }, "no uploads")
 		s.broker.Kill()
+		s.eventually(func() bool { return !s.nc.IsConnected() }, "the loss of the connection is not noticed")
 		s.broker.Start()
 		s.eventually(s.nc.IsConnected, "no connection")
 	}

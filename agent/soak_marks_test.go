@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kanade-go/kanade/agent"
 )
 
 // The end of what commands wrote is kept for a minute, up to 16 MiB.
@@ -81,8 +83,9 @@ func (s *soak) settle(name string) {
 		s.put("agent_config", scope, doc{})
 	}
 	s.put("agent_groups", pcID, doc{"groups": []string{"lab"}})
-	s.remove("schedules", "often")
+	s.endSchedule() // an agent that still reconnects goes on firing
 	s.until(func() bool { return len(s.open) == 0 })
+	s.eventually(func() bool { return agent.LocalSchedules(s.agent).Running == 0 }, "a local run does not end")
 	s.rest()
 	time.Sleep(restOf(*soakTime)) // what is kept for a while is let go
 	s.marks = append(s.marks, s.markNow(name))

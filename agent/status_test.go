@@ -91,8 +91,8 @@ func TestStatusWithoutABroker(t *testing.T) {
 	a, _ := s.start()
 	s.send(s.gated("r-1"))
 	s.running(a, 1)
+	lost := time.Now() // or later
 	s.broker.Kill()
-	lost := time.Now()
 	s.open()
 	got := fromOutside(t, s.cfg.StateDir, "does not say that it is disconnected", func(got agent.Status) bool {
 		return !got.Connected && got.Results.Pending == 1 && resource(got, "connection").Error != "" // it has dialled again
@@ -121,13 +121,12 @@ func TestStatusSaysWhichStreamIsMissing(t *testing.T) {
 	_, _ = startAgent(t, cfg)
 	consumer := "consumer EXEC/" + wire.ReplayConsumer(pcID)
 	got := fromOutside(t, cfg.StateDir, "does not wait for the stream", func(got agent.Status) bool {
-		return got.Connected && !resource(got, consumer).WaitingSince.IsZero()
+		return got.Connected && resource(got, consumer).Reason == "missing" // a busy broker may give no answer at first
 	})
 	r := resource(got, consumer)
-	require.Equal(t, "missing", r.Reason)
 	require.Contains(t, r.Error, "stream not found")
 	require.NotZero(t, r.Attempts)
-	require.WithinRange(t, r.WaitingSince, got.StartedAt, got.At)
+	require.WithinRange(t, r.WaitingSince, got.StartedAt, got.At.Add(time.Second)) // the time is taken first
 	problems := got.Problems()
 	i := slices.IndexFunc(problems, func(p agent.Problem) bool { return p.What == consumer })
 	require.GreaterOrEqual(t, i, 0)
@@ -178,10 +177,10 @@ func TestStatusOfAnAgentWithoutBuckets(t *testing.T) {
 	_, _ = startAgent(t, cfg)
 	buckets := []string{"kv agent_groups", "kv agent_config", "kv script_current", "kv script_status"}
 	got := fromOutside(t, cfg.StateDir, "not healthy, or not waiting", func(got agent.Status) bool {
-		return healthy(got) && !slices.ContainsFunc(buckets, func(name string) bool { return resource(got, name).WaitingSince.IsZero() })
+		return healthy(got) && !slices.ContainsFunc(buckets, func(name string) bool { return resource(got, name).WaitingSince.IsZero() }) &&
+			!resource(got, "consumer EXEC/").FineSince.IsZero() // it is made after the groups were looked for
 	})
 	for _, name := range buckets {
 		require.Equal(t, "missing", resource(got, name).Reason, name)
 	}
-	require.NotZero(t, resource(got, "consumer EXEC/").FineSince)
 }

@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,11 +27,11 @@ func TestStatusSaysWhichBucketCannotBeRead(t *testing.T) {
 	require.NoError(t, err)
 	cfg := newConfig(t, broker.URL())
 	_, _ = startAgent(t, cfg)
-	of := func(got agent.Status) int {
-		return slices.IndexFunc(got.Problems(), func(p agent.Problem) bool { return p.What == "kv "+wire.BucketScriptStatus })
-	}
-	got := fromOutside(t, cfg.StateDir, "it counts as one that is not there", func(got agent.Status) bool { return of(got) >= 0 })
-	require.Contains(t, got.Problems()[of(got)].Error, "allow_direct")
+	fromOutside(t, cfg.StateDir, "it counts as one that is not there", func(got agent.Status) bool {
+		return slices.ContainsFunc(got.Problems(), func(p agent.Problem) bool {
+			return p.What == "kv "+wire.BucketScriptStatus && strings.Contains(p.Error, "allow_direct") // a busy broker may give no answer at first
+		})
+	})
 
 	config.AllowDirect = true
 	_, err = js.UpdateStream(t.Context(), config)

@@ -96,8 +96,10 @@ func TestReleasesThatWereTakenBackAreTold(t *testing.T) {
 	path := executable(t)
 	require.NoError(t, os.WriteFile(path+".update.json", []byte(quarantinedRecord), 0o600))
 	cfg := newConfig(t, b.URL())
-	beats, err := b.Connect().SubscribeSync(wire.HeartbeatSubject(cfg.ID))
+	nc := b.Connect()
+	beats, err := nc.SubscribeSync(wire.HeartbeatSubject(cfg.ID))
 	require.NoError(t, err)
+	require.NoError(t, nc.Flush()) // the next heartbeat comes half a minute later
 	a, stop := startAgent(t, cfg, agent.WithUpdater(agent.Updater{Executable: path}))
 	defer stop()
 	ready(t, a)

@@ -210,6 +210,13 @@ func obey(conn net.Conn) int {
 			orDie(err)
 		case "print": // may fail: the reader can be gone
 			fmt.Print(arg)
+		case "chatter": // until nobody can read it any more, for a minute at most
+			for range 6000 {
+				if _, err := fmt.Print(arg); err != nil {
+					return 0
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
 		}
 	}
 	return 0

@@ -3,7 +3,6 @@ package exec
 import (
 	"io/fs"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,13 +10,10 @@ import (
 
 func TestLowPriority(t *testing.T) {
 	t.Parallel()
-	b := newBoard(t)
-	script := helperCommand("hold", b.address(), "gate") + "\nnice\nionice 2>/dev/null || echo idle\n"
-	s := native(script)
-	s.Limits.LowPriority = true
-	running := start(t.Context(), t, s)
-	b.await("gate")[0].tell("exit 0") // the group has its priority by now, and what is started from now on inherits it
-	require.Equal(t, "19 idle", strings.Join(strings.Fields(string(running.outcome().Stdout)), " "))
+	// The script is there a moment before its priority is. What is started from then on inherits it.
+	s := native("until [ \"$(nice) $(ionice 2>/dev/null || echo idle)\" = '19 idle' ]; do sleep 0.01; done\n")
+	s.Limits.LowPriority, s.Timeout = true, patience
+	require.Equal(t, EndExited, run(t, s, WithKillGrace(0)).End)
 }
 
 // A nice value counts inside a session; what counts between sessions is that of the session. Where a kernel shows none,

@@ -50,7 +50,11 @@ func serveAs(how string) error {
 		fmt.Print("{\"section\":\"os\",\"data\":[1]}\n")
 		return nil
 	}
-	return Serve(context.Background(), os.Stdout, good("a"), good("b"), WithSection("odd", odd), WithTimeout(300*time.Millisecond, "odd"),
+	limit := time.Minute
+	if how == "hangs" {
+		limit = 300 * time.Millisecond
+	}
+	return Serve(context.Background(), os.Stdout, good("a"), good("b"), WithSection("odd", odd), WithTimeout(limit, "odd"),
 		func(o *options) {
 			if len(o.sections) == 0 {
 				o.sections = []string{"a", "b", "odd"}

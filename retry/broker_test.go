@@ -160,7 +160,7 @@ func TestMissingThingIsWaitedFor(t *testing.T) {
 				err := w.attempt(t).Err
 				require.True(t, isMissing(err), "not found is retried: %v", err)
 			}
-			require.NoError(t, r.create(t.Context(), js))
+			require.NoError(t, r.create(within(t), js))
 			w.requireFound(t)
 		})
 	}
@@ -177,7 +177,7 @@ func TestThingCreatedDuringALongPauseIsFoundAtOnce(t *testing.T) {
 			w := start(within(t), t, r, js, retry.WithBackoff(hour), retry.WithTransport(retry.FromNATS(nc)))
 			require.Less(t, w.attempt(t).Wait, time.Minute)
 			require.Equal(t, time.Hour, w.attempt(t).Wait)
-			require.NoError(t, r.create(t.Context(), js))
+			require.NoError(t, r.create(within(t), js))
 			w.requireFound(t)
 			require.Eventually(t, func() bool { return nc.NumSubscriptions() <= 1 }, generous, time.Millisecond,
 				"only the reply inbox is left")
@@ -196,7 +196,7 @@ func TestBrokerThatStartsLaterIsWaitedFor(t *testing.T) {
 			w := start(within(t), t, r, js, retry.WithBackoff(hour), retry.WithTransport(retry.FromNATS(nc)))
 			broker.Start()
 			w.requireMissing(t)
-			require.NoError(t, r.create(t.Context(), js))
+			require.NoError(t, r.create(within(t), js))
 			w.requireFound(t)
 		})
 	}
@@ -243,7 +243,7 @@ func TestFinalErrorsOfALiveServerEndTheWait(t *testing.T) {
 	broker := jstest.StartBroker(t)
 	nc := broker.Connect()
 	js := newJetStream(t, nc)
-	require.NoError(t, createStream(t.Context(), js))
+	require.NoError(t, createStream(within(t), js))
 	closed := broker.Connect()
 	closedJS := newJetStream(t, closed)
 	closed.Close()
@@ -336,9 +336,9 @@ func isMissing(err error) bool {
 // deleteAll makes the broker of a table test empty again.
 func deleteAll(t *testing.T, js jetstream.JetStream) {
 	t.Helper()
-	names := js.StreamNames(t.Context())
+	names := js.StreamNames(within(t))
 	for name := range names.Name() {
-		require.NoError(t, js.DeleteStream(t.Context(), name))
+		require.NoError(t, js.DeleteStream(within(t), name))
 	}
 	require.NoError(t, names.Err())
 }

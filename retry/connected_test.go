@@ -37,10 +37,10 @@ func TestAConnectionAsDocumentedOutlivesRefusedCredentials(t *testing.T) {
 	t.Cleanup(nc.Close)
 	js, err := jetstream.New(nc)
 	require.NoError(t, err)
-	kv, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "b", Storage: jetstream.FileStorage})
+	kv, err := js.CreateKeyValue(within(t), jetstream.KeyValueConfig{Bucket: "b", Storage: jetstream.FileStorage})
 	require.NoError(t, err)
 	put := func(value string) {
-		_, err := kv.PutString(t.Context(), "k", value)
+		_, err := kv.PutString(within(t), "k", value)
 		require.NoError(t, err)
 	}
 	put("1")

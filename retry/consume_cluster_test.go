@@ -19,7 +19,7 @@ func TestConsumeHealsInACluster(t *testing.T) {
 	replicated := workStream
 	replicated.Replicas = 3
 	js := newJetStream(t, cluster.Connect())
-	putStream(t, js, replicated)
+	awaitStream(t, js, replicated) // the leader may not know its peers yet
 	var table timings
 	// Each event is one more on the same cluster; the killed node is back before the next.
 	for _, event := range []struct {
@@ -38,12 +38,14 @@ func TestConsumeHealsInACluster(t *testing.T) {
 		s, c := leaders(t, js)
 		asked := reader.asked.Load()
 		node := cluster.Node(event.node(s, c, nc.ConnectedServerName()))
+		killed := time.Now()
 		node.Kill()
 		putInCluster(t, js, after)
 		usable := time.Now()
 		reader.await(after)
 		table.add(event.what, time.Since(usable), reader.asked.Load()-asked)
-		require.LessOrEqual(t, reader.asked.Load()-asked, int64(12), "requests for the consumer")
+		most := 12 + int64(time.Since(killed)/time.Second) // an election may take long, and the longest pause is a second
+		require.LessOrEqual(t, reader.asked.Load()-asked, most, "requests for the consumer")
 		require.Equal(t, 1, reader.count(after))
 		reader.stop()
 		nc.Close()

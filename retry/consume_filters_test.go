@@ -100,6 +100,6 @@ func TestConsumeLosesNothingWhileFiltersChange(t *testing.T) {
 	got := c.all()
 	slices.Sort(got)
 	require.Len(t, slices.Compact(got), messages)
-	t.Logf("%d messages in %d deliveries, %d requests for the consumer, %d deliveries of what had come before", messages, len(c.all()), c.asked.Load(), c.old)
+	t.Logf("%d messages in %d deliveries, %d requests for the consumer, %d deliveries of what had come before", messages, len(c.all()), c.asked.Load(), c.again())
 	require.LessOrEqual(t, c.asked.Load(), int64(changes+2))
 }

@@ -32,7 +32,7 @@ func TestConsumeLosesNothingBehindAMessageThatLooksLikeAnAnswer(t *testing.T) {
 			b := jstest.StartBroker(t)
 			js := newJetStream(t, b.Connect())
 			putStream(t, js, workStream)
-			_, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: "work.a", Header: header})
+			_, err := js.PublishMsg(within(t), &nats.Msg{Subject: "work.a", Header: header})
 			require.NoError(t, err)
 			putInCluster(t, js, "1")
 			putInCluster(t, js, "2")
@@ -42,13 +42,19 @@ func TestConsumeLosesNothingBehindAMessageThatLooksLikeAnAnswer(t *testing.T) {
 			c := consume(t, newJetStream(t, nc), retry.FixedConsumer(cfg), retry.WithTransport(retry.FromNATS(nc)))
 			c.await("1")
 			c.await("2")
-			const deliveries = 6
+			var asked int64
+			var sent, deliveries uint64
 			require.Eventually(t, func() bool {
-				reader, err := js.Consumer(within(t), "WORK", "reader")
-				return err == nil && reader.CachedInfo().Delivered.Consumer >= deliveries
+				asked, sent = c.asked.Load(), nc.Stats().OutMsgs // before the deliveries, which go on
+				reader, err := js.Consumer(t.Context(), "WORK", "reader")
+				if err != nil {
+					return false
+				}
+				deliveries = reader.CachedInfo().Delivered.Consumer
+				return deliveries >= 6
 			}, generous, 10*time.Millisecond)
-			require.LessOrEqual(t, c.asked.Load(), int64(deliveries+2))
-			require.LessOrEqual(t, nc.Stats().OutMsgs, uint64(12*deliveries))
+			require.LessOrEqual(t, asked, int64(deliveries)+2)
+			require.LessOrEqual(t, sent, 12*deliveries)
 
 			stream, err := js.Stream(within(t), "WORK")
 			require.NoError(t, err)

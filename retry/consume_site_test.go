@@ -23,9 +23,10 @@ type site struct {
 	conn     *nats.Conn
 }
 
+// recreate asks until it is answered: the operator may not have noticed the end of its connection.
 func (s *site) recreate() {
 	s.Helper()
-	putStream(s.T, s.operator, workStream)
+	awaitStream(s.T, s.operator, workStream)
 }
 
 func (s *site) deleteStream() {

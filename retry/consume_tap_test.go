@@ -86,6 +86,13 @@ func (c *tap) count(data string) (n int) {
 	return n
 }
 
+// again is how many deliveries were not the first of their message.
+func (c *tap) again() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.old
+}
+
 func (c *tap) all() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -143,6 +150,12 @@ func putStream(t *testing.T, js jetstream.JetStream, cfg jetstream.StreamConfig)
 	t.Helper()
 	_, err := js.CreateStream(within(t), cfg)
 	require.NoError(t, err)
+}
+
+// awaitStream is putStream where the broker may not answer the first request.
+func awaitStream(t *testing.T, js jetstream.JetStream, cfg jetstream.StreamConfig) {
+	t.Helper()
+	require.Eventually(t, func() bool { _, err := js.CreateStream(t.Context(), cfg); return err == nil }, generous, 10*time.Millisecond)
 }
 
 func put(t *testing.T, js jetstream.JetStream, subject, data string) {

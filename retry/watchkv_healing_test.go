@@ -47,7 +47,7 @@ func newKVPatient(t *testing.T, brokerOpts []jstest.BrokerOption, natsOpts []nat
 	nc, err := nats.Connect(p.proxy.URL(), append([]nats.Option{
 		nats.UserInfo("agent", "a"), nats.MaxReconnects(-1), nats.ReconnectWait(20 * time.Millisecond), nats.ReconnectJitter(0, 0),
 		nats.PingInterval(10 * time.Second), // as [jstest.Broker.Connect]
-		nats.Timeout(time.Second), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
+		nats.Timeout(time.Second), nats.RetryOnFailedConnect(true), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
 		nats.ReconnectHandler(func(*nats.Conn) { p.note() }),
 	}, natsOpts...)...)
 	require.NoError(t, err)

@@ -109,6 +109,13 @@ func (w *watched) last() (v retry.View, n int, at time.Time) {
 	return w.views[len(w.views)-1], len(w.views), w.at[len(w.at)-1]
 }
 
+// told reports that there was a fresh view with these values.
+func (w *watched) told(want map[string]string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.views, func(v retry.View) bool { return v.Stale.IsZero() && maps.Equal(values(v), want) })
+}
+
 // values are the contents of a view, by key.
 func values(v retry.View) map[string]string {
 	all := map[string]string{}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -110,7 +111,10 @@ func TestAHostThatUpdatesNoMoreKeepsWhatRuns(t *testing.T) {
 	data, err := os.ReadFile(self)
 	require.NoError(t, err)
 	program := filepath.Join(t.TempDir(), "agent.exe")
-	require.NoError(t, os.WriteFile(program, data, 0o700))
+	syscall.ForkLock.RLock() // what another test starts meanwhile would hold the file for a moment, and a file that is written is not run
+	err = os.WriteFile(program, data, 0o700)
+	syscall.ForkLock.RUnlock()
+	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(program), "agent.update.json"), fmt.Appendf(nil,
 		`{"format":1,"plan":{"phase":"probation","from":"1","to":"2","from_sha256":"aa","to_sha256":"%x","starts":2}}`, sha256.Sum256(data)), 0o600))
 	child := exec.CommandContext(t.Context(), program, "-test.run=^TestAHostThatUpdatesNoMoreKeepsWhatRuns$")

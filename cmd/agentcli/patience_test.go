@@ -15,7 +15,7 @@ func TestPatienceSpeaksAfterASecondOfSilence(t *testing.T) {
 	p := &patience{line: &progress{out: &terminal}, since: time.Now().Add(time.Hour)}
 	p.tick("looking")
 	require.Empty(t, terminal.String(), "something was printed just now")
-	p.since = time.Now().Add(-3500 * time.Millisecond)
+	p.since = time.Now().Add(-3 * time.Second)
 	p.tick("looking")
 	require.Contains(t, terminal.String(), "\rlooking … 3 s")
 	require.NoError(t, p.print(&out, "found\n"))
@@ -27,7 +27,7 @@ func TestPatienceSpeaksAfterASecondOfSilence(t *testing.T) {
 func TestWhatKnowsNothingOfTheLineWritesInItsPlace(t *testing.T) {
 	t.Parallel()
 	var terminal, out bytes.Buffer
-	p := &patience{line: &progress{out: &terminal}, since: time.Now().Add(-2500 * time.Millisecond)}
+	p := &patience{line: &progress{out: &terminal}, since: time.Now().Add(-2 * time.Second)}
 	p.tick("connecting")
 	require.Contains(t, terminal.String(), "\rconnecting … 2 s")
 	p.log(&out).Info("connected")

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,7 +36,10 @@ func (w world) path(name string) string { return filepath.Join(w.root, name) }
 func (w world) write(name, text string) {
 	w.t.Helper()
 	require.NoError(w.t, os.MkdirAll(filepath.Dir(w.path(name)), 0o755))
-	require.NoError(w.t, os.WriteFile(w.path(name), []byte(text), 0o644))
+	syscall.ForkLock.RLock() // what another test starts meanwhile would hold the file for a moment, and a file that is written is not run
+	err := os.WriteFile(w.path(name), []byte(text), 0o644)
+	syscall.ForkLock.RUnlock()
+	require.NoError(w.t, err)
 }
 
 var rooted = regexp.MustCompile(`/(?:opt|etc|run|var|proc|usr/sbin)/`)

@@ -16,8 +16,11 @@ func TestAClusterOutlivesTheLeaderOfAStream(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	stream, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, Replicas: 3})
-	require.NoError(t, err)
+	var stream jetstream.Stream
+	require.Eventually(t, func() bool { // the leader may not know its peers yet
+		stream, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, Replicas: 3})
+		return err == nil
+	}, time.Minute, 50*time.Millisecond)
 	_, err = js.Publish(ctx, "s", []byte("kept"))
 	require.NoError(t, err)
 

@@ -3,6 +3,7 @@ package jstest
 import (
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // LoseConsumer removes the folder of a consumer behind the back of the running server, which does so itself to a consumer
@@ -14,7 +15,13 @@ func (b *Broker) LoseConsumer(stream, name string) {
 	if err != nil || len(folders) != 1 {
 		b.t.Fatalf("jstest: lose consumer %s/%s: one folder expected, found %q, error %v", stream, name, folders, err)
 	}
-	if err := os.RemoveAll(folders[0]); err != nil {
-		b.t.Fatalf("jstest: lose consumer %s/%s: %v", stream, name, err)
+	// The server may write its file of the consumer's state while the folder is being emptied.
+	for end := time.Now().Add(stopTimeout); ; time.Sleep(readyPoll) {
+		if err = os.RemoveAll(folders[0]); err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			b.t.Fatalf("jstest: lose consumer %s/%s: %v", stream, name, err)
+		}
 	}
 }

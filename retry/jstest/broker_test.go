@@ -1,6 +1,7 @@
 package jstest
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -12,14 +13,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// within is for calls that take milliseconds on an idle machine; without a deadline jetstream gives them 5 s.
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func TestBrokerKeepsDataOverRestartsUntilWiped(t *testing.T) {
 	t.Parallel()
 	b := StartBroker(t)
 	url := b.URL()
 	js := b.JetStream()
-	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
+	_, err := js.CreateStream(within(t), jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
 	require.NoError(t, err)
-	_, err = js.Publish(t.Context(), "s.a", []byte("1"))
+	_, err = js.Publish(within(t), "s.a", []byte("1"))
 	require.NoError(t, err)
 
 	for name, again := range map[string]func(){
@@ -28,7 +37,7 @@ func TestBrokerKeepsDataOverRestartsUntilWiped(t *testing.T) {
 	} {
 		again()
 		require.Equal(t, url, b.URL(), name)
-		s, err := b.JetStream().Stream(t.Context(), "S")
+		s, err := b.JetStream().Stream(within(t), "S")
 		require.NoError(t, err, name)
 		require.EqualValues(t, 1, s.CachedInfo().State.Msgs, name)
 	}
@@ -36,7 +45,7 @@ func TestBrokerKeepsDataOverRestartsUntilWiped(t *testing.T) {
 	b.Stop()
 	b.Wipe()
 	b.Start()
-	_, err = b.JetStream().Stream(t.Context(), "S")
+	_, err = b.JetStream().Stream(within(t), "S")
 	require.ErrorIs(t, err, jetstream.ErrStreamNotFound)
 }
 
@@ -68,13 +77,13 @@ func TestBrokerPauseAnswersNothingAndKeepsConnections(t *testing.T) {
 func TestBrokerOptionsReachTheServer(t *testing.T) {
 	t.Parallel()
 	b := StartBroker(t, WithoutJetStream(), WithMaxPayload(2048), WithConfig("authorization { token: secret }"))
-	_, err := nats.Connect(b.URL())
+	_, err := nats.Connect(b.URL(), nats.Timeout(10*time.Second))
 	require.ErrorIs(t, err, nats.ErrAuthorization)
 	nc := b.Connect(nats.Token("secret"))
 	require.EqualValues(t, 2048, nc.MaxPayload())
 	js, err := jetstream.New(nc)
 	require.NoError(t, err)
-	_, err = js.AccountInfo(t.Context())
+	_, err = js.AccountInfo(within(t))
 	require.ErrorIs(t, err, jetstream.ErrJetStreamNotEnabled)
 }
 

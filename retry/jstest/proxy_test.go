@@ -11,7 +11,7 @@ import (
 
 func connectThrough(t *testing.T, p *Proxy) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect(p.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(0, 0))
+	nc, err := nats.Connect(p.URL(), nats.Timeout(time.Minute), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(0, 0))
 	require.NoError(t, err)
 	t.Cleanup(nc.Close)
 	return nc
@@ -51,7 +51,7 @@ func TestProxyLosesRepliesUntilCut(t *testing.T) {
 	t.Parallel()
 	b := StartBroker(t)
 	direct := b.JetStream()
-	stream, err := direct.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}})
+	stream, err := direct.CreateStream(within(t), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}})
 	require.NoError(t, err)
 	p := StartProxy(t, b.URL())
 	nc := connectThrough(t, p)

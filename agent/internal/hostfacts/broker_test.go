@@ -44,6 +44,8 @@ func newIdle(t *testing.T, user nats.Option, opts ...jstest.BrokerOption) *real 
 	t.Helper()
 	r := &real{bench: newBench(t), broker: jstest.StartBroker(t, opts...)}
 	r.dial.now.InventoryInterval = 50 * time.Millisecond
+	began := time.Now() // it is noon here: the day's full set does not come in the middle of a test
+	r.cfg.Now = func() time.Time { return booted.Add(8*time.Hour + time.Since(began)) }
 	nc := r.broker.Connect(user)
 	transport := retry.FromNATS(nc)
 	var err error

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kanade-go/kanade/agent/wire"
 )
 
 // footprint is what the process holds.
@@ -44,6 +46,8 @@ func TestFlipsOfGroupsLeaveNothingBehind(t *testing.T) {
 		h.awaitFilters("stays")
 	}
 	flip(20) // whatever is made once is made now
+	h.publish(wire.CommandsAll(), "read")
+	h.await("read replay") // the consumer may just be opened again: its subscription is one of those that are counted
 	before, sent := h.footprint(), h.nc.Stats().OutMsgs
 	const flips = 200
 	flip(flips)

@@ -299,8 +299,9 @@ func TestAConsumerThatIsNotUpdatedDoesNotKeepWhatIsForOthers(t *testing.T) {
 		time.Sleep(time.Minute)
 		b.publish(wire.CommandsGroup("wave1"), "of others")
 		b.publish(wire.CommandsGroup("canary"), "1")
+		time.Sleep(10 * time.Second) // the new filters may just have been asked for: the reading pauses for a moment then
 		require.ElementsMatch(t, []string{"1 live", "1 replay"}, names(b.settled()))
-		time.Sleep(time.Second)
+		time.Sleep(10 * time.Second)
 		c, err := b.fake.JetStream().Consumer(t.Context(), wire.StreamExec, wire.ReplayConsumer(pcID))
 		require.NoError(t, err)
 		require.Zero(t, c.CachedInfo().NumAckPending)

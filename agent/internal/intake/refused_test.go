@@ -60,6 +60,9 @@ func TestARefusedSubscriptionIsMadeAnewWhenItIsGranted(t *testing.T) {
 	group := wire.CommandsGroup("canary")
 	runDenied(t, newMembership("canary"), []string{kill, group}, func(t *testing.T, b *bench, denied *denytest.Transport, settled *settledSubjects, text *bytes.Buffer) {
 		time.Sleep(time.Hour)
+		if _, open := denied.Count(kill); open > 1 { // an attempt is judged, for a second; the next is long in coming
+			time.Sleep(2 * time.Second)
+		}
 		b.publish(wire.KillSubject("lost"), "")
 		b.publish(group, "lost")
 		made, open := denied.Count(kill)

@@ -199,7 +199,10 @@ func TestASilentProxyIsTriedAgain(t *testing.T) {
 				_, err = conn.Write([]byte(c.answer))
 				require.NoError(t, err)
 			}
-			require.ErrorContains(t, nc.LastFailure(), c.says)
+			require.Eventually(t, func() bool { // it is told on another goroutine than the next attempt begins
+				err := nc.LastFailure()
+				return err != nil && strings.Contains(err.Error(), c.says)
+			}, patience, time.Millisecond)
 			nc.Close() // breaks the attempt off
 			require.True(t, nc.IsClosed())
 		})

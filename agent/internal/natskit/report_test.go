@@ -40,7 +40,9 @@ func TestAMissingPermissionIsToldOnceForEachSubject(t *testing.T) {
 		}
 		require.NoError(t, nc.FlushTimeout(patience))
 		if round == 0 {
-			broker.Restart()
+			broker.Stop()
+			requireLost(t, nc) // or what comes next may go to the broker that has ended
+			broker.Start()
 			requireConnected(t, nc)
 		}
 	}

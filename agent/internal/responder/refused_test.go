@@ -19,9 +19,13 @@ func TestARequestIsAnsweredWhenItsSubjectIsAllowed(t *testing.T) {
 	t.Parallel()
 	broker := denytest.StartBroker(t, "commands.>")
 	nc, boss := broker.Agent(), broker.Boss()
-	settled := make(chan string, 1)
+	settled, refused := make(chan string, 1), make(chan retry.Denial, 100)
+	transport := retry.FromNATS(nc)
+	defer transport.(interface {
+		OnDenied(h func(retry.Denial)) (stop func())
+	}).OnDenied(func(d retry.Denial) { refused <- d })()
 	r := &Responder{
-		Transport: retry.FromNATS(nc), Subject: subject, Answer: echo, Burst: 100, Every: time.Millisecond,
+		Transport: transport, Subject: subject, Answer: echo, Burst: 100, Every: time.Millisecond,
 		Settled: func(subject string) { settled <- subject }, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	defer run(t, r)()
@@ -29,6 +33,7 @@ func TestARequestIsAnsweredWhenItsSubjectIsAllowed(t *testing.T) {
 		_, err := boss.Request(subject, []byte("hello"), time.Second)
 		return err == nil
 	}
+	require.Equal(t, subject, (<-refused).Subject) // what is allowed before the responder asks is never settled
 	require.False(t, answers())
 	broker.Allow("commands.>", subject)
 	require.Eventually(t, answers, generous, 10*time.Millisecond)

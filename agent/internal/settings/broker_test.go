@@ -11,7 +11,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent/internal/natskit"
@@ -51,24 +50,38 @@ func newEmptySite(t *testing.T, opts ...jstest.BrokerOption) *site {
 func (s *site) createBuckets() {
 	s.t.Helper()
 	for _, b := range wire.Buckets() {
-		require.EventuallyWithT(s.t, func(c *assert.CollectT) {
-			_, err := s.js.CreateOrUpdateKeyValue(s.t.Context(), jetstream.KeyValueConfig{Bucket: b.Name, History: b.History})
-			require.NoError(c, err)
-		}, patience, 20*time.Millisecond)
+		s.insist(func(ctx context.Context) error {
+			_, err := s.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: b.Name, History: b.History})
+			return err
+		})
 	}
 }
 
-func (s *site) kv(bucket string) jetstream.KeyValue {
+// insist does what fails as long as the maker's connection has not found a broker that
+// was just started.
+func (s *site) insist(do func(ctx context.Context) error) {
 	s.t.Helper()
-	kv, err := s.js.KeyValue(s.t.Context(), bucket)
-	require.NoError(s.t, err)
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		err := do(s.t.Context())
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			require.NoError(s.t, err)
+		}
+	}
+}
+
+func (s *site) kv(bucket string) (kv jetstream.KeyValue) {
+	s.t.Helper()
+	s.insist(func(ctx context.Context) (err error) { kv, err = s.js.KeyValue(ctx, bucket); return err })
 	return kv
 }
 
 func (s *site) put(bucket, key, value string) {
 	s.t.Helper()
-	_, err := s.kv(bucket).PutString(s.t.Context(), key, value)
-	require.NoError(s.t, err)
+	kv := s.kv(bucket)
+	s.insist(func(ctx context.Context) error { _, err := kv.PutString(ctx, key, value); return err })
 }
 
 // host is the settings of one host over a connection of its own.

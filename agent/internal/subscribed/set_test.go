@@ -103,6 +103,8 @@ func TestARefusedSubjectIsHeardWhenItIsGranted(t *testing.T) {
 		b.publish(t, "a", "lost")
 		b.publish(t, "c", "c")
 		require.Equal(t, []string{"c"}, b.taken(&b.got))
+		b.awaitAttempt("a")
+		b.awaitJudgement() // while an attempt is judged, two are open
 		made, open := b.conn.Count("a")
 		require.InDelta(t, 60, made, 20, "once a minute, after a quick start")
 		require.Equal(t, 1, open)

@@ -68,7 +68,7 @@ func requirePong(t *testing.T, backend *nats.Conn) {
 	var reply *nats.Msg
 	require.Eventually(t, func() (ok bool) {
 		var err error
-		reply, err = backend.Request("agents.probe.02.ping", []byte("anything"), generous)
+		reply, err = backend.Request("agents.probe.02.ping", []byte("anything"), 5*time.Second) // one that the restart swallowed is sent again
 		return err == nil
 	}, generous, 10*time.Millisecond)
 	h, err := wire.DecodeHeartbeat(reply.Data)

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -82,13 +83,17 @@ func TestAProgramThatRunsIsReplacedAndTakenBack(t *testing.T) {
 	old, err := i.digest(i.Path)
 	require.NoError(t, err)
 
-	program := exec.Command(i.Path)
-	program.Env = append(os.Environ(), waitingEnv+"=1")
-	input, err := program.StdinPipe()
-	require.NoError(t, err)
-	output, err := program.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, program.Start())
+	var program *exec.Cmd
+	var input io.WriteCloser
+	var output io.ReadCloser
+	require.NoError(t, unlessBusy(func() error {
+		program = exec.Command(i.Path)
+		program.Env = append(os.Environ(), waitingEnv+"=1")
+		var in, out error
+		input, in = program.StdinPipe()
+		output, out = program.StdoutPipe()
+		return errors.Join(in, out, program.Start())
+	}))
 	said := make([]byte, 4)
 	_, err = io.ReadFull(output, said)
 	require.NoError(t, err)
@@ -108,5 +113,17 @@ func TestAProgramThatRunsIsReplacedAndTakenBack(t *testing.T) {
 	back, err := i.digest(i.Path)
 	require.NoError(t, err)
 	require.Equal(t, old, back)
-	require.NoError(t, exec.Command(i.Path, "-test.run=^$").Run(), "it can be started")
+	require.NoError(t, unlessBusy(func() error { return exec.Command(i.Path, "-test.run=^$").Run() }), "it can be started")
+}
+
+// unlessBusy starts a program whose file was just written. A process that another test
+// forks at the same moment may hold that open, for as long as it takes to become a
+// program.
+func unlessBusy(start func() error) error {
+	for {
+		if err := start(); !errors.Is(err, syscall.ETXTBSY) {
+			return err
+		}
+		runtime.Gosched()
+	}
 }

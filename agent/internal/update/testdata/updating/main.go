@@ -68,9 +68,9 @@ func run(fault string) int {
 		StartCounted: true, Step: step(state),
 		SelfTestEnv:  environment,
 		SelfTestArgs: []string{"selftest", "--update-keys=" + os.Getenv("KANADE_UPDATE_KEYS")},
-		Times: agent.UpdateTimes{
+		Times: agent.UpdateTimes{ // a third of SelfTest is all that a busy machine has to start and to connect
 			ConfirmAfter: 300 * time.Millisecond, ConfirmWithin: 8 * time.Second, Retry: 200 * time.Millisecond,
-			RetryTried: time.Second, DowngradeWait: time.Second, SelfTest: 5 * time.Second,
+			RetryTried: time.Second, DowngradeWait: time.Second, SelfTest: 15 * time.Second,
 		},
 	}
 	updater.Keys = keys(os.Getenv("KANADE_UPDATE_KEYS"))
