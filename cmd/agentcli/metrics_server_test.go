@@ -1,7 +1,6 @@
 package agentcli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent"
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
@@ -78,7 +78,7 @@ func TestTheTextOfMetrics(t *testing.T) {
 // servedAgent runs an agent with a server and returns where it is served.
 func servedAgent(t *testing.T, a metered, address string) (url string, stop func()) {
 	t.Helper()
-	log := &lockedLog{}
+	log := &logtest.Buffer{}
 	r := &running{logs: silentLogs()}
 	r.logs.all = slog.New(slog.NewTextHandler(log, nil))
 	s, ok := r.servingMetrics(address, a).(served)
@@ -95,23 +95,6 @@ func servedAgent(t *testing.T, a metered, address string) (url string, stop func
 	at := regexp.MustCompile(`address=(\S+)`)
 	require.Eventually(t, func() bool { return at.MatchString(log.String()) }, time.Minute, 5*time.Millisecond)
 	return "http://" + at.FindStringSubmatch(log.String())[1], stop
-}
-
-type lockedLog struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lockedLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lockedLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 func get(t *testing.T, url string, change ...func(*http.Request)) (code int, body string) {
@@ -237,7 +220,7 @@ func TestAnAddressThatSomebodyElseHas(t *testing.T) {
 	other, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer other.Close()
-	log := &lockedLog{}
+	log := &logtest.Buffer{}
 	m := &metricsServer{
 		address: other.Addr().String(), retry: 5 * time.Millisecond, log: slog.New(slog.NewTextHandler(log, nil)),
 		status: func() agent.Status { return agent.Status{} },
@@ -251,7 +234,7 @@ func TestAnAddressThatSomebodyElseHas(t *testing.T) {
 	require.Eventually(t, has("metrics are not served"), time.Minute, time.Millisecond)
 	require.NoError(t, other.Close())
 	require.Eventually(t, has("metrics are served"), time.Minute, time.Millisecond)
-	require.Equal(t, 1, strings.Count(log.String(), "metrics are not served"), "it is told once")
+	require.Equal(t, 1, log.Count("metrics are not served"), "it is told once")
 	cancel()
 	<-ended
 }

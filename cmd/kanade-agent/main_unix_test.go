@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"io/fs"
 	"os"
@@ -19,34 +18,17 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
 
 // patience is how long a test waits for something that should be quick.
 const patience = time.Minute
 
-// transcript collects what a process writes.
-type transcript struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *transcript) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *transcript) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
 // process is a running agent.
 type process struct {
 	*exec.Cmd
-	stdout, stderr transcript
+	stdout, stderr logtest.Buffer
 	ended          chan error
 }
 

@@ -1,12 +1,10 @@
 package responder
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -16,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent/internal/supervise"
+	"github.com/kanade-go/kanade/internal/logtest"
 	"github.com/kanade-go/kanade/retry"
 	"github.com/kanade-go/kanade/retry/jstest"
 )
@@ -30,26 +29,6 @@ func run(t *testing.T, r *Responder) (stop func()) {
 	g := supervise.NewGroup(context.Background(), r.Logger, supervise.Task{Name: "responder", Run: r.Run})
 	return g.Stop
 }
-
-// logger keeps the lines.
-type logger struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logger) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-func (l *logger) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
-func (l *logger) slog() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
 func echo(_ context.Context, request []byte) ([]byte, error) { return request, nil }
 
@@ -67,8 +46,8 @@ func TestRequestsOverARealBroker(t *testing.T) {
 		}
 		return request, nil
 	}
-	log := &logger{}
-	r := &Responder{Transport: retry.FromNATS(broker.Connect()), Subject: subject, Answer: answer, Burst: 100, Every: time.Millisecond, Logger: log.slog()}
+	log := &logtest.Buffer{}
+	r := &Responder{Transport: retry.FromNATS(broker.Connect()), Subject: subject, Answer: answer, Burst: 100, Every: time.Millisecond, Logger: slog.New(slog.NewTextHandler(log, nil))}
 	defer run(t, r)()
 	nc := broker.Connect()
 	ask := func(data string) (reply *nats.Msg) {
@@ -96,8 +75,8 @@ func TestRepliesGoToInboxesOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		fake := jstest.NewFake()
-		conn, log := fake.Conn(), &logger{}
-		r := &Responder{Transport: conn, Subject: subject, Answer: echo, Burst: 100, Every: time.Millisecond, Logger: log.slog()}
+		conn, log := fake.Conn(), &logtest.Buffer{}
+		r := &Responder{Transport: conn, Subject: subject, Answer: echo, Burst: 100, Every: time.Millisecond, Logger: slog.New(slog.NewTextHandler(log, nil))}
 		stop := run(t, r)
 		var got []string // read after the end
 		all, err := conn.Subscribe(">", 100, func(m *nats.Msg) {
@@ -118,8 +97,8 @@ func TestRepliesGoToInboxesOnly(t *testing.T) {
 		stop()
 		require.NoError(t, all.Stop())
 		require.Equal(t, []string{"_INBOX.1", "_INBOX_PC-1.x.y", "_R_.abc", "my.inbox"}, got)
-		require.Equal(t, 1, strings.Count(log.String(), "without a reply subject"))
-		require.Equal(t, 1, strings.Count(log.String(), "is not an inbox"), "ten of them, said once")
+		require.Equal(t, 1, log.Count("without a reply subject"))
+		require.Equal(t, 1, log.Count("is not an inbox"), "ten of them, said once")
 	})
 }
 
@@ -127,10 +106,10 @@ func TestRepliesGoToInboxesOnly(t *testing.T) {
 func TestAFloodIsAnsweredAtThePace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		conn, log := jstest.NewFake().Conn(), &logger{}
+		conn, log := jstest.NewFake().Conn(), &logtest.Buffer{}
 		var answers atomic.Int32
 		r := &Responder{
-			Transport: conn, Subject: subject, Burst: 5, Every: time.Second, Logger: log.slog(),
+			Transport: conn, Subject: subject, Burst: 5, Every: time.Second, Logger: slog.New(slog.NewTextHandler(log, nil)),
 			Answer: func(context.Context, []byte) ([]byte, error) { answers.Add(1); return nil, nil },
 		}
 		stop := run(t, r)
@@ -146,7 +125,7 @@ func TestAFloodIsAnsweredAtThePace(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		require.LessOrEqual(t, answers.Load(), int32(pending+10))
-		require.Equal(t, 1, strings.Count(log.String(), "some were dropped"))
+		require.Equal(t, 1, log.Count("some were dropped"))
 
 		was := answers.Load()
 		require.NoError(t, conn.Publish(&nats.Msg{Subject: subject, Reply: "_INBOX.1"}))

@@ -2,8 +2,6 @@ package telemetry
 
 import (
 	"log/slog"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,31 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanade-go/kanade/agent/wire"
+	"github.com/kanade-go/kanade/internal/logtest"
 )
-
-// heard is a log that a test reads.
-type heard struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (h *heard) Write(p []byte) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.text.Write(p)
-}
-
-func (h *heard) count(text string) int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return strings.Count(h.text.String(), text)
-}
 
 // A part that panics is told with its stack and started again; the others do not
 // notice.
 func TestATaskThatPanicsIsStartedAgain(t *testing.T) {
 	within(t, func(t *testing.T) {
-		var log heard
+		var log logtest.Buffer
 		var calls atomic.Int32
 		b := newBench(t, func(b *bench) {
 			b.log = slog.New(slog.NewTextHandler(&log, nil))
@@ -51,8 +32,8 @@ func TestATaskThatPanicsIsStartedAgain(t *testing.T) {
 		require.GreaterOrEqual(t, panics, 5)
 		require.Len(t, b.heartbeats, int(calls.Load())-panics, "only those of the panics are missing")
 		require.GreaterOrEqual(t, len(b.heartbeats), 30*60/30-panics)
-		require.Equal(t, panics, log.count("a part of the agent failed and is started again"))
-		require.Equal(t, panics, log.count("restart_test.go"))
+		require.Equal(t, panics, log.Count("a part of the agent failed and is started again"))
+		require.Equal(t, panics, log.Count("restart_test.go"))
 		require.GreaterOrEqual(t, len(b.loads), 30)
 	})
 }
